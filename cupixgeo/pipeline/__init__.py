@@ -1,0 +1,1 @@
+"""Working on clouds: placing, merging, reporting."""
