@@ -1,0 +1,1 @@
+"""What a point cloud is here: its schema, its dataset, its source."""
