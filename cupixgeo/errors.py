@@ -15,6 +15,7 @@
     │   ├── FormatError                     not a format this toolkit reads or writes
     │   ├── CorruptFileError                the file contradicts itself or its size
     │   └── EmptyCloudError                 an operation needs at least one point
+    ├── PhotoError (ValueError)             a photo cannot be read, or is no photo
     ├── MergeError (ValueError)             a merge cannot be planned from these inputs
     │   └── GridOverflowError               coordinates do not fit the output's scale and offset
     ├── OutputError (OSError)               the output cannot be written
@@ -32,6 +33,13 @@
     │   ├── NotReadyError                   the object exists, its data does not yet
     │   └── ConnectionFailedError           no answer at all
     ├── TransferError                       a download or upload is not whole
+    ├── ArchiveError (ValueError)           an archive is broken, or not safe to unpack
+    ├── JobError                            a reconstruction job cannot go on
+    │   ├── LimitError (ValueError)         the service's limits do not allow the job
+    │   ├── JobBusyError                    another process is working on the job
+    │   ├── JobFailedError                  the service could not make it
+    │   ├── UnclearJobError                 it cannot be told whether a request had an effect
+    │   └── StartOverError                  what was uploaded is of no use any more
     └── MissingExtraError (ImportError)     an optional dependency is not installed
 
     CupixGeoWarning (UserWarning)
@@ -95,6 +103,10 @@ class CorruptFileError(CloudError):
 
 class EmptyCloudError(CloudError):
     """The operation needs at least one point."""
+
+
+class PhotoError(CupixGeoError, ValueError):
+    """A photo cannot be read, is cut off, or is no photo."""
 
 
 class MergeError(CupixGeoError, ValueError):
@@ -207,6 +219,34 @@ class ConnectionFailedError(ServiceError):
 
 class TransferError(CupixGeoError):
     """A download or upload is not whole and was not kept under its final name."""
+
+
+class ArchiveError(CupixGeoError, ValueError):
+    """An archive is broken, or holds something that is not safe to unpack."""
+
+
+class JobError(CupixGeoError):
+    """A reconstruction job cannot go on; what was done so far is in the ledger."""
+
+
+class LimitError(JobError, ValueError):
+    """The service's limits do not allow the job as planned; nothing was sent."""
+
+
+class JobBusyError(JobError):
+    """Another process is working on the job."""
+
+
+class JobFailedError(JobError):
+    """The service could not make what was asked for."""
+
+
+class UnclearJobError(JobError):
+    """A request got no answer and the service cannot be asked whether it had an effect."""
+
+
+class StartOverError(JobError):
+    """What was uploaded so far is of no use to the service any more; it has to be sent again."""
 
 
 class MissingExtraError(CupixGeoError, ImportError):

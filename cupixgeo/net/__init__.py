@@ -1,0 +1,1 @@
+"""Bringing bytes in: sessions that keep secrets, credentials, transfers that survive."""

@@ -1,0 +1,1 @@
+"""The reality-capture clouds: one account class a service."""

@@ -1,0 +1,1 @@
+"""CupixWorks: site scans and 360° captures, over its REST API, version 1."""
