@@ -104,7 +104,7 @@ class PointBlock(Protocol):
 
     @property
     def xyz(self) -> FloatArray:
-        """Coordinates, shape (n, 3), float64, in the cloud's CRS (lon/lat order where geographic)."""
+        """Coordinates, shape (n, 3), float64, in the cloud's CRS, x (lon) before y (lat)."""
         ...
 
     def column(self, name: str) -> npt.NDArray[Any]:
@@ -116,7 +116,9 @@ class PointReader(Protocol):
     """An open point-cloud file. Use it as a context manager; not for two threads at once."""
 
     @property
-    def info(self) -> CloudInfo: ...
+    def info(self) -> CloudInfo:
+        """What the header says."""
+        ...
 
     def bounds(self) -> FloatArray:
         """Smallest box of all points: shape (2, 3), float64, in `info.crs` units.
@@ -139,7 +141,9 @@ class PointReader(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the file."""
+        ...
 
     def __enter__(self) -> PointReader: ...
 

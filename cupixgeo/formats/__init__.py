@@ -1,0 +1,1 @@
+"""How point clouds are stored: readers and writers, found by name."""

@@ -1,0 +1,1 @@
+"""LAS and LAZ: checked, read, converted, written."""

@@ -1,0 +1,117 @@
+"""Recoding a chunk changes its coordinates and not one byte besides."""
+
+from __future__ import annotations
+
+import laspy
+import numpy as np
+import pytest
+
+from cupixgeo.formats.las.check import check_las
+from cupixgeo.formats.las.layers import RETURN_LEVEL, RETURN_MAP
+from cupixgeo.formats.las.recode import XY_LAYER, Z_LAYER, ChunkRecoder
+from tests.pipeline.clouds import UTM50, box_of_points, write_las
+
+COORDINATE_LAYERS = {XY_LAYER, Z_LAYER}
+
+
+def chunks_of(path):
+    facts = check_las(path)
+    data = np.fromfile(path, np.uint8)
+    assert facts.chunks is not None
+    chunks = [data[a : a + n] for a, n in zip(facts.chunks.starts, facts.chunks.sizes, strict=True)]
+    return ChunkRecoder(facts.point_format, facts.record_length, facts.extra_bytes), chunks
+
+
+def sample(path, point_format, count, **options):
+    return write_las(path, box_of_points(count, origin=UTM50), point_format=point_format, **options)
+
+
+@pytest.mark.parametrize("backend", ["LazrsParallel", "Laszip"])
+@pytest.mark.parametrize("point_format", [6, 7, 8])
+def test_decoded_coordinates_and_returns_are_those_laspy_reads(tmp_path, point_format, backend):
+    path = tmp_path / "a.laz"
+    las = laspy.read(sample(tmp_path / "plain.laz", point_format, 60_000))
+    las.write(path, laz_backend=laspy.LazBackend[backend])
+    recoder, chunks = chunks_of(path)
+    decoded = [recoder.decode(chunk) for chunk in chunks]
+    for axis, name in enumerate("XYZ"):
+        found = np.concatenate([chunk.xyz[axis] for chunk in decoded])
+        np.testing.assert_array_equal(found, las[name])
+    returns = np.concatenate([chunk.returns for chunk in decoded])
+    np.testing.assert_array_equal(returns & 15, las.return_number)
+    np.testing.assert_array_equal(returns >> 4, las.number_of_returns)
+    channels = np.concatenate([chunk.changes for chunk in decoded]) >> 7
+    np.testing.assert_array_equal(channels, las.scanner_channel)
+
+
+@pytest.mark.parametrize("point_format", [6, 7, 8])
+def test_the_same_coordinates_give_the_same_bytes(tmp_path, point_format):
+    extra = {"height": np.linspace(0, 9, 60_000, dtype=np.float32)}
+    recoder, chunks = chunks_of(sample(tmp_path / "a.laz", point_format, 60_000, extra=extra))
+    for chunk in chunks:
+        decoded = recoder.decode(chunk)
+        assert recoder.encode(decoded, decoded.xyz) == chunk.tobytes()
+
+
+def test_all_other_layers_are_copied(tmp_path):
+    recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 7, 20_000))
+    before = recoder.decode(chunks[0])
+    moved = (before.xyz[::-1] + np.int32(12_345)).astype(np.int32)
+    after = recoder.decode(np.frombuffer(recoder.encode(before, moved), np.uint8))
+    np.testing.assert_array_equal(after.xyz, moved)
+    np.testing.assert_array_equal(after.changes, before.changes)
+    np.testing.assert_array_equal(after.head[12:], before.head[12:])
+    for number, (old, new) in enumerate(zip(before.layers, after.layers, strict=True)):
+        if number not in COORDINATE_LAYERS:
+            np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("points", [1, 2, 50_000, 50_001])
+def test_chunks_of_any_length_come_back(tmp_path, points):
+    recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 7, points))
+    for chunk in chunks:
+        decoded = recoder.decode(chunk)
+        again = recoder.decode(np.frombuffer(recoder.encode(decoded, decoded.xyz), np.uint8))
+        np.testing.assert_array_equal(again.xyz, decoded.xyz)
+
+
+def test_coordinates_over_the_whole_range_come_back(tmp_path):
+    recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 6, 5_000))
+    decoded = recoder.decode(chunks[0])
+    wild = np.random.default_rng(3).integers(-(2**31), 2**31, (3, 5_000)).astype(np.int32)
+    again = recoder.decode(np.frombuffer(recoder.encode(decoded, wild), np.uint8))
+    np.testing.assert_array_equal(again.xyz, wild)
+
+
+def test_heights_that_never_change_have_no_layer_and_may_be_given_one(tmp_path):
+    xyz = box_of_points(3_000, origin=UTM50)
+    xyz[:, 2] = 50.0
+    recoder, chunks = chunks_of(write_las(tmp_path / "a.laz", xyz))
+    full = recoder.decode(chunks[0])
+    sizes = [0 if n == Z_LAYER else len(layer) for n, layer in enumerate(full.layers)]
+    rest = [layer for n, layer in enumerate(full.layers) if n != Z_LAYER]
+    table = np.array([3_000, *sizes], "<u4").view(np.uint8)
+    decoded = recoder.decode(np.concatenate([full.head, table, *rest]))
+    np.testing.assert_array_equal(decoded.xyz, full.xyz)
+    moved = decoded.xyz.copy()
+    moved[2] = np.arange(3_000)
+    again = recoder.decode(np.frombuffer(recoder.encode(decoded, moved), np.uint8))
+    np.testing.assert_array_equal(again.xyz, moved)
+
+
+def test_damaged_layers_end_in_some_points_not_in_a_crash(tmp_path):
+    recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 7, 5_000))
+    chunk = chunks[0].copy()
+    start = len(chunk) - 60_000
+    rng = np.random.default_rng(11)
+    for _ in range(50):
+        damaged = chunk.copy()
+        at = rng.integers(max(start, 100), len(chunk), 40)
+        damaged[at] = rng.integers(0, 256, 40)
+        assert recoder.decode(damaged).xyz.shape == (3, 5_000)
+
+
+def test_return_tables_are_symmetric_where_the_format_says_so():
+    assert (RETURN_LEVEL == RETURN_LEVEL.T).all()
+    assert RETURN_MAP.shape == (16, 16)
+    assert RETURN_MAP.max() == 5
