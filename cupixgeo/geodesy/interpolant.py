@@ -59,6 +59,11 @@ class Interpolant:
     coefficients: FloatArray
     error: FloatArray
 
+    @property
+    def normalisation(self) -> tuple[FloatArray, FloatArray]:
+        """Middle and half extent of the box, each shape (3,): they map it to [-1, 1]."""
+        return _normalisation(self.low, self.high)
+
     def covers(self, low: FloatArray, high: FloatArray) -> bool:
         """Whether the box from `low` to `high` (each shape (3,)) lies inside this one."""
         return bool(np.all(low >= self.low) and np.all(high <= self.high))
@@ -75,7 +80,7 @@ class Interpolant:
         -------
         ndarray, shape (n, 3), float64, each column contiguous
         """
-        middle, half = _normalisation(self.low, self.high)
+        middle, half = self.normalisation
         out = np.empty((3, len(xyz)))
         powers = np.empty((self.coefficients.shape[1], BLOCK))
         for start in range(0, len(xyz), BLOCK):
