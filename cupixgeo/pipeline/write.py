@@ -1,0 +1,176 @@
+"""A point-cloud dataset into a file: LAS, LAZ or PLY, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from cupixgeo.atomic import atomic_output, check_output, output_error
+from cupixgeo.cloud.dataset import variable_name
+from cupixgeo.cloud.spatial_ref import AXES
+from cupixgeo.errors import CloudError, CupixGeoWarning, FormatError, OutputError
+from cupixgeo.formats.las.records import ExtraDimension, LayoutPlan, RecordConverter, plan_layout
+from cupixgeo.formats.las.writer import LasWriter
+from cupixgeo.formats.ply_writer import write_ply
+from cupixgeo.pipeline.dataset_reader import DatasetReader
+from cupixgeo.pipeline.grid import OutputGrid, metres_per_unit, plan_grid
+from cupixgeo.pipeline.place import coordinate_step_m
+
+WRITABLE = (".laz", ".las", ".ply")
+
+
+def write(
+    dataset: xr.Dataset,
+    to: str | os.PathLike[str],
+    *,
+    scale: float | Sequence[float] | None = None,
+) -> Path:
+    """Write a cloud to a file.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A cloud of any size; it is read and written block by block.
+    to : path
+        ``.laz`` or ``.las`` (LAS 1.4), or ``.ply`` (binary). An existing file is replaced when
+        the new one is whole.
+    scale : float, sequence of 3 float or None
+        Step of the stored integers, CRS units; not for PLY. None keeps the grid of the file the
+        cloud came from while it has not been moved, and is never coarser than it afterwards.
+
+    Returns
+    -------
+    Path
+        `to`.
+
+    Warns
+    -----
+    CupixGeoWarning
+        An attribute could not be written.
+
+    Raises
+    ------
+    FormatError
+        The extension is not one of those.
+    OutputError
+        The folder is missing, the file cannot be written, or it is the one the points are read
+        from; `DiskFullError` where no room is left.
+    GridOverflowError
+        The coordinates do not fit the scale.
+    EmptyCloudError
+        There are no points.
+    CloudError
+        An attribute has a type the format cannot hold.
+    """
+    path = Path(to)
+    kind = path.suffix.lower()
+    if kind not in WRITABLE or path.name.lower().endswith(".copc.laz"):
+        raise FormatError(
+            f"cannot write {path.name}: choose a name that ends in .laz, .las or .ply."
+        )
+    check_output(path)
+    _check_not_own_source(dataset, path)
+    reader = DatasetReader(dataset)
+    with atomic_output(path) as partial:
+        try:
+            if kind == ".ply":
+                write_ply(partial, reader)
+            else:
+                _write_las(dataset, reader, partial, scale, compressed=kind == ".laz")
+        except OSError as error:
+            raise output_error(error, path) from error
+    return path
+
+
+def _write_las(
+    dataset: xr.Dataset,
+    reader: DatasetReader,
+    partial: Path,
+    scale: float | Sequence[float] | None,
+    *,
+    compressed: bool,
+) -> None:
+    info = reader.info
+    plan = _layout(dataset, reader)
+    if plan.dropped:
+        reasons = "; ".join(dict.fromkeys(plan.dropped.values()))
+        text = f"not written: {', '.join(plan.dropped)} ({reasons})"
+        warnings.warn(text, CupixGeoWarning, stacklevel=4)
+    grid = _grid(dataset, reader, scale)
+    convert = RecordConverter(plan.layout, info, None)
+    with LasWriter(
+        partial,
+        plan.layout,
+        crs=info.crs,
+        scales=grid.scales,
+        offsets=grid.offsets,
+        compressed=compressed,
+        gps_standard_time=dataset.attrs.get("gps_time") != "week",
+    ) as writer:
+        for block in reader.blocks():
+            records = convert(block)
+            steps = grid.quantise(block.xyz, name=info.path.name).steps
+            for axis, name in enumerate("XYZ"):
+                records[name] = steps[:, axis]
+            writer.write(records)
+
+
+def _layout(dataset: xr.Dataset, reader: DatasetReader) -> LayoutPlan:
+    """Plan the record layout, giving scaled extra dimensions their scale back."""
+    info = reader.info
+    for attribute in info.attributes:
+        if attribute.dtype.base.kind not in "iuf" or attribute.dtype.base.itemsize > 8:
+            raise CloudError(
+                f"LAS cannot hold {attribute.name!r} ({attribute.dtype.base.name}). Convert it to "
+                "a number, or leave it out with .drop_vars."
+            )
+    plan = plan_layout([info], [None])
+    extra = tuple(_rescaled(dimension, dataset) for dimension in plan.layout.extra)
+    return replace(plan, layout=replace(plan.layout, extra=extra))
+
+
+def _rescaled(dimension: ExtraDimension, dataset: xr.Dataset) -> ExtraDimension:
+    attrs: dict[str, Any] = (
+        dict(dataset[variable_name(dimension.name)].attrs)
+        if (variable_name(dimension.name) in dataset)
+        else {}
+    )
+    if "scale_factor" not in attrs:
+        return dimension
+    count = int(np.prod(dimension.dtype.shape))
+    scales = np.broadcast_to(np.asarray(attrs["scale_factor"], np.float64), (count,))
+    offsets = np.broadcast_to(np.asarray(attrs.get("add_offset", 0.0), np.float64), (count,))
+    return replace(dimension, scales=tuple(scales.tolist()), offsets=tuple(offsets.tolist()))
+
+
+def _grid(
+    dataset: xr.Dataset, reader: DatasetReader, scale: float | Sequence[float] | None
+) -> OutputGrid:
+    encodings = [dataset[axis].encoding for axis in AXES]
+    low, high = reader.bounds()
+    if scale is None and all("scale_factor" in e and "add_offset" in e for e in encodings):
+        own_scales, own_offsets = (
+            tuple(float(e[key]) for e in encodings) for key in ("scale_factor", "add_offset")
+        )
+        middle = (low + high) / 2
+        return OutputGrid(
+            (own_scales[0], own_scales[1], own_scales[2]),
+            (own_offsets[0], own_offsets[1], own_offsets[2]),
+            metres_per_unit(reader.info.crs, middle),
+        )
+    return plan_grid(reader.info.crs, low, high, steps_m=[coordinate_step_m(dataset)], scale=scale)
+
+
+def _check_not_own_source(dataset: xr.Dataset, path: Path) -> None:
+    source = dataset.encoding.get("source")
+    if source and path.exists() and Path(source).exists() and path.samefile(source):
+        raise OutputError(
+            f"cannot write {path}: the points of this cloud are read from it. Choose another name."
+        )
