@@ -1,0 +1,55 @@
+"""Whole processes, measured: wall clock, processor time and peak memory, side by side."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+
+
+def run(command: list[str]) -> Run:
+    """Run one command to its end; a failure ends the benchmark with its message."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"failed with {process.returncode}: {' '.join(command)}")
+    wall = time.perf_counter() - started
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def in_turn(commands: dict[str, list[str]], rounds: int) -> dict[str, list[Run]]:
+    """Run the commands A B C, A B C, ... so that a slow minute of the machine hits all alike."""
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            runs[name].append(run(command))
+    return runs
+
+
+def median(runs: list[Run]) -> Run:
+    return Run(
+        statistics.median(r.wall_s for r in runs),
+        statistics.median(r.cpu_s for r in runs),
+        statistics.median(r.peak_mib for r in runs),
+    )
+
+
+def ratios(first: list[Run], second: list[Run]) -> tuple[float, float]:
+    """Median over the rounds of second/first: wall and processor time."""
+    pairs = list(zip(first, second, strict=True))
+    return (
+        statistics.median(b.wall_s / a.wall_s for a, b in pairs),
+        statistics.median(b.cpu_s / a.cpu_s for a, b in pairs),
+    )
