@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import laspy
@@ -292,3 +294,36 @@ def test_a_grid_that_would_overflow_is_refused_with_a_scale_that_fits(two, tmp_p
 def test_a_scale_that_is_no_step_is_refused(two, tmp_path, scale):
     with pytest.raises(MergeError, match="scale"):
         cx.merge(two, tmp_path / "out.laz", scale=scale)
+
+
+DISK_FULL = """
+import resource, sys
+import cupixgeo as cx
+from cupixgeo.errors import DiskFullError
+from cupixgeo.pipeline import stream
+
+stream.FEWEST_TO_RECODE = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    cx.merge([sys.argv[1]], sys.argv[2], crs=32651, block_points=20_000)
+except DiskFullError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".laz", ".las"])
+@pytest.mark.parametrize("by_layers_from", [1, 10**9])
+def test_a_full_disk_is_named_and_leaves_the_old_output(tmp_path, suffix, by_layers_from):
+    source = write_las(tmp_path / "a.laz", box_of_points(100_000, origin=UTM50), crs=32650)
+    out = tmp_path / f"out{suffix}"
+    out.write_bytes(b"the old one")
+    run = subprocess.run(
+        [sys.executable, "-c", DISK_FULL, str(source), str(out), str(by_layers_from)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "no room left" in run.stdout
+    assert out.name in run.stdout
+    assert out.read_bytes() == b"the old one"
+    assert nothing_but(tmp_path, "a.laz", out.name)
