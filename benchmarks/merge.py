@@ -96,8 +96,9 @@ def compare(job: Path, folder: Path, rounds: int) -> list[str]:
             lines.append(f"{name} is not installed here and was not run.")
             continue
         wall, cpu = ratios(runs["cupixgeo"], runs[name])
+        peer = pdal_version() if out == pdals else name
         lines.append(
-            f"{pdal_version() if out == pdals else name} / cupixgeo: **{wall:.2f}x** wall, **{cpu:.2f}x** CPU. Outputs agree: all "
+            f"{peer} / cupixgeo: **{wall:.2f}x** wall, **{cpu:.2f}x** CPU. Outputs agree: all "
             f"attributes equal, coordinates within {agree(ours, out) * 1e3:.3f} mm.\n"
         )
     return lines

@@ -244,7 +244,7 @@ def _in_words(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} ({item})" for key, item in value.items() if item not in ("", {}))
     if isinstance(value, tuple):
-        return "  ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in value)
+        return "  ".join(f"{v:.12g}" if isinstance(v, float) else str(v) for v in value)
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
