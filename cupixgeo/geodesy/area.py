@@ -34,8 +34,8 @@ def area_of(xyz: ArrayLike, crs: CrsLike) -> Area | None:
     Returns
     -------
     tuple of 4 float or None
-        West, south, east, north [deg], rounded outwards to `AREA_STEP_DEG`; None where that cannot be said (a local frame, points
-        outside the domain of `crs`, a CRS without a datum).
+        West, south, east, north [deg], rounded outwards to `AREA_STEP_DEG`; None where that
+        cannot be said (a local frame, points outside the domain of `crs`, a CRS without a datum).
     """
     crs = as_crs(crs)
     if is_local(crs) or crs.datum is None:
