@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from cupixgeo.errors import TransferError
+
 CHUNK_BYTES = 256 * 1024
 """Bytes read at a time [byte]."""
 
@@ -64,10 +66,26 @@ class Body:
         return cls(length, opened, name or path.name)
 
     def chunks(self, size: int = CHUNK_BYTES) -> Iterator[bytes]:
-        """Yield the bytes from the start, `size` at a time [byte]."""
+        """Yield the bytes from the start, `size` at a time [byte].
+
+        Raises
+        ------
+        TransferError
+            If there are fewer or more of them than there should be.
+        """
+        given = 0
         with self.open() as stream:
             while chunk := stream.read(size):
+                given += len(chunk)
+                if given > self.size:
+                    break
                 yield chunk
+        if given != self.size:
+            more = "more than" if given > self.size else f"{given} bytes instead of"
+            raise TransferError(
+                f"{self.name or 'a file'} has {more} {self.size} bytes: it changed while "
+                "it was being sent. Put it back and resume the job."
+            )
 
     def digest(self, algorithm: str = "md5") -> str:
         """Hash the bytes with a `hashlib` algorithm; lower-case hexadecimal."""

@@ -46,6 +46,9 @@ class Ladder:
         Entry of the system keyring. The user is the host, so that each region has its own.
     help : str
         Where a token is made.
+    is_optional : bool
+        Whether the service may work without one: then nobody is asked, and none found is a blank
+        one.
     """
 
     service: str
@@ -53,6 +56,7 @@ class Ladder:
     keyring_service: str
     keyring_user: str
     help: str = ""
+    is_optional: bool = False
 
 
 def find_credential(ladder: Ladder, *, token: str | Secret | None = None) -> Credential:
@@ -89,6 +93,8 @@ def find_credential(ladder: Ladder, *, token: str | Secret | None = None) -> Cre
     secret, why = _from_keyring(ladder.keyring_service, ladder.keyring_user)
     if secret is not None:
         return _checked(secret, f"the keyring ({entry})", ladder)
+    if ladder.is_optional:
+        return Credential(Secret(""), "nowhere: none is needed, or none was found")
     tried.append(f"{why} ({entry})")
 
     secret, why = _from_prompt(f"{ladder.service} token: ")

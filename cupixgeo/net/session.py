@@ -14,24 +14,22 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from cupixgeo.errors import (
     ArgumentError,
-    AuthenticationError,
     BadRequestError,
     ConnectionFailedError,
     CredentialError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
     ResponseError,
     ServerError,
     ServiceError,
 )
-from cupixgeo.net.secret import Secret, excerpt, redact
+from cupixgeo.net.answer import STATUS_ERRORS, Answer
+from cupixgeo.net.auth import Auth, FixedAuth
+from cupixgeo.net.secret import Secret, redact
 from cupixgeo.net.settings import RETRY_STATUSES, NetSettings
 from cupixgeo.net.wire import NoAnswerError, Wire, is_loopback, origin_of
 
@@ -41,33 +39,30 @@ IDEMPOTENT = frozenset({"GET", "HEAD"})
 """Methods repeated unless the caller says otherwise. PUT and DELETE are idempotent by the book,
 but not at every service, and an upload that is sent twice can cost money."""
 
-STATUS_ERRORS: Mapping[int, tuple[type[ServiceError], str, str]] = {
-    400: (BadRequestError, "refuses", "Correct the arguments of the call."),
-    401: (
-        AuthenticationError,
-        "does not accept the token for",
-        "Check that it is current and was made for this very address: {origin}.",
-    ),
-    403: (PermissionDeniedError, "does not allow", "Ask for access, or use another token."),
-    404: (NotFoundError, "has nothing at", "Check the id, and that the token may see it."),
-    422: (BadRequestError, "refuses", "Correct the arguments of the call."),
-    429: (RateLimitError, "gets too many requests and turned down", "Try again later."),
-}
-"""Status → error, the verb its message uses, and the remedy."""
-
 _REQUEST_ID_HEADERS = ("x-request-id", "x-amzn-requestid", "x-amz-cf-id", "x-trace-id")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One whole answer of a service."""
+class Form:
+    """A request body of form fields (``application/x-www-form-urlencoded``).
 
-    status: int
-    body: bytes = field(repr=False)
-    content_type: str
-    request_id: str | None
-    retry_after_s: float | None
-    location: Secret | None
+    Parameters
+    ----------
+    fields : mapping
+        Names and values; a `Secret` is revealed only as it is sent.
+    """
+
+    fields: Mapping[str, str | Secret]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that go with it."""
+        return {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def encoded(self) -> bytes:
+        """Give the body."""
+        plain = {n: v.reveal() if isinstance(v, Secret) else v for n, v in self.fields.items()}
+        return urlencode(plain).encode()
 
 
 ReadError = Callable[[Any], tuple[str | None, str | None]]
@@ -89,8 +84,9 @@ class Session:
         `plain_http`.
     service : str
         Name used in errors.
-    auth : mapping of str to Secret
-        Headers added to requests to this origin, and to no other.
+    auth : mapping of str to Secret, or Auth
+        Headers added to requests to this origin, and to no other; an `Auth` may add query
+        parameters, and renew what was refused.
     settings : NetSettings
         Timeouts and retries.
     read_error : callable
@@ -111,7 +107,7 @@ class Session:
         base_url: str,
         *,
         service: str,
-        auth: Mapping[str, Secret],
+        auth: Mapping[str, Secret] | Auth,
         settings: NetSettings | None = None,
         read_error: ReadError = read_no_error,
         plain_http: bool = False,
@@ -133,9 +129,11 @@ class Session:
                 f"the {service} token would go to {self.origin} unencrypted. Use the https "
                 "address; if the network is your own, say plain_http=True."
             )
-        self._auth = {
-            name: secret.checked_header(f"the {service} token") for name, secret in auth.items()
-        }
+        self._auth: Auth = (
+            FixedAuth({n: s.checked_header(f"the {service} token") for n, s in auth.items()})
+            if isinstance(auth, Mapping)
+            else auth
+        )
         self._read_error = read_error
         self._wire = Wire(self.settings, use_proxies=not loopback)
         # Notebooks drop accounts without closing them; their sockets are closed all the same.
@@ -166,8 +164,8 @@ class Session:
             origin the token is not sent.
         params : mapping
             Query parameters.
-        body : JSON value or None
-            Request body.
+        body : JSON value, Form or None
+            Request body; a `Secret` in it is revealed only as it is sent.
         safe_to_repeat : bool or None
             Whether the call may be sent again after a failure; None: if the method is GET.
 
@@ -188,7 +186,7 @@ class Session:
             self._refuse_redirect(answer, call)
         if answer.status == 204:
             return None
-        known, value = _decoded(answer.body)
+        known, value = answer.decoded()
         if not known:
             self._refuse_body(answer, call)
         return value
@@ -217,11 +215,18 @@ class Session:
         if answer.location is None:
             raise ResponseError(
                 f"{self.service} answered {call} with status {answer.status} and "
-                f"{_described(answer, *self._auth.values())} instead of the address of a file. "
+                f"{answer.described(*self._auth.secrets)} instead of the address of a file. "
                 "Check base_url; it has to be the API root.",
                 **self._facts(answer, call),
             )
         return answer.location
+
+    def address(self, path: str, *, params: Mapping[str, str | int] | None = None) -> Secret:
+        """Give the whole address of a transfer, with the parameters that prove who asks for it."""
+        url = Secret(path if "://" in path else f"{self.base_url}/{path.lstrip('/')}")
+        shown = params or {}
+        hidden = self._auth.params() if origin_of(url) == self.origin else {}
+        return Secret(f"{url.reveal()}?{_query(shown, hidden)}") if shown or hidden else url
 
     def close(self) -> None:
         """Close the connections."""
@@ -229,7 +234,7 @@ class Session:
 
     def redact(self, text: str) -> str:
         """Take the token and URL queries out of a text."""
-        return redact(text, *self._auth.values())
+        return redact(text, *self._auth.secrets)
 
     def __repr__(self) -> str:
         return f"<Session {self.service} {self.base_url}>"
@@ -252,16 +257,19 @@ class Session:
             raise ConnectionFailedError(
                 f"the connection to {self.service} was closed: connect again.", service=self.service
             )
-        url = Secret(path if "://" in path else f"{self.base_url}/{path.lstrip('/')}")
+        url = self.address(path, params=params)
         call = f"{method} {redact(path) if '://' in path else '/' + path.lstrip('/')}"
-        if params:
-            url = Secret(f"{url.reveal()}?{urlencode(params)}")
         repeat = method in IDEMPOTENT if safe_to_repeat is None else safe_to_repeat
-        failures = 0
+        failures = renewals = 0
         while True:
-            outcome = self._send(method, url, body, call)
+            auth = self._auth.headers() if origin_of(url) == self.origin else {}
+            outcome = self._send(method, url, body, call, auth)
             if isinstance(outcome, Answer) and outcome.status < 400:
                 return outcome, call
+            if isinstance(outcome, Answer) and outcome.status == 401 and auth and not renewals:
+                renewals = 1  # a call that was refused had no effect: it can be sent again
+                if self._auth.renew(auth):
+                    continue
             failures += 1
             passing = (
                 outcome.may_pass
@@ -277,15 +285,18 @@ class Session:
             log.debug("%s %s: try %d failed, next in %.1f s", self.service, call, failures, wait_s)
             self.settings.sleep(wait_s)
 
-    def _send(self, method: str, url: Secret, body: Any, call: str) -> Answer | NoAnswerError:
+    def _send(
+        self, method: str, url: Secret, body: Any, call: str, auth: Mapping[str, Secret]
+    ) -> Answer | NoAnswerError:
         """Send once; a failure is returned, so that no frame of it stays in a traceback."""
-        headers: dict[str, str | Secret] = {"Accept": "application/json"}
-        if origin_of(url) == self.origin:
-            headers |= self._auth
+        headers: dict[str, str | Secret] = {"Accept": "application/json", **auth}
         content = None
-        if body is not None:
+        if isinstance(body, Form):
+            headers |= body.headers
+            content = body.encoded()
+        elif body is not None:
             headers["Content-Type"] = "application/json"
-            content = json.dumps(body).encode()
+            content = json.dumps(body, default=_revealed).encode()
         start = time.monotonic()
         try:
             with self._wire.open(method, url, headers=headers, content=content) as exchange:
@@ -314,7 +325,7 @@ class Session:
     def _error(self, outcome: Answer | NoAnswerError, call: str, tries: int) -> ServiceError:
         if isinstance(outcome, NoAnswerError):
             return self._interrupted(outcome, call, tries)
-        code, said = self._read_error(_decoded(outcome.body)[1])
+        code, said = self._read_error(outcome.decoded()[1])
         kind, verb, remedy = STATUS_ERRORS.get(
             outcome.status,
             (ServerError, "failed at", "Try again later.")
@@ -359,7 +370,7 @@ class Session:
 
     def _refuse_body(self, answer: Answer, call: str) -> NoReturn:
         raise ResponseError(
-            f"{self.service} answered {call} with {_described(answer, *self._auth.values())}, "
+            f"{self.service} answered {call} with {answer.described(*self._auth.secrets)}, "
             "which is not whole JSON. Check that base_url is the API root and that no log-in page "
             "or proxy stands between; else try again later.",
             **self._facts(answer, call),
@@ -376,20 +387,15 @@ class Session:
         }
 
 
-def _decoded(body: bytes) -> tuple[bool, Any]:
-    """Decode JSON: (True, value), or (False, None) where it is none."""
-    try:
-        return True, json.loads(body)
-    except (ValueError, RecursionError):
-        return False, None
+def _revealed(value: object) -> str:
+    """Reveal a `Secret` inside a JSON body as it is sent."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"{type(value).__name__} has no JSON")
 
 
-def _described(answer: Answer, *secrets: Secret) -> str:
-    kind = answer.content_type.partition(";")[0].strip() or "no content type"
-    if not answer.body.strip():
-        return f"an empty body ({kind})"
-    start = excerpt(answer.body, *secrets)
-    return f"{len(answer.body)} bytes ({redact(kind, *secrets)[:60]}) starting {start!r}"
+def _query(shown: Mapping[str, str | int], hidden: Mapping[str, Secret]) -> str:
+    return urlencode({**shown, **{name: value.reveal() for name, value in hidden.items()}})
 
 
 def _first(header: Callable[[str], str | None], names: tuple[str, ...]) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -73,6 +74,8 @@ class Uploader:
         self.plain_http = plain_http
         self._direct = Wire(self.settings, use_proxies=False)
         self._outside = Wire(self.settings)
+        for wire in (self._direct, self._outside):
+            weakref.finalize(self, wire.close)
 
     def upload(
         self,
@@ -149,12 +152,7 @@ class Uploader:
         self._direct.close()
         self._outside.close()
 
-    def _no_answer(self, failure: NoAnswerError, body: Body, origin: str) -> Exception:
-        if failure.kind == "LocalProtocolError":
-            return TransferError(
-                f"{body.name} ended before its {body.size} bytes were sent: the file changed or "
-                "was cut while it was being read. Put it back and resume the job."
-            )
+    def _no_answer(self, failure: NoAnswerError, body: Body, origin: str) -> ConnectionFailedError:
         return ConnectionFailedError(
             f"no whole answer from the storage at {origin} for {body.name} "
             f"({body.size} bytes): {failure}. Check the network, then resume the job.",

@@ -12,7 +12,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from ipaddress import ip_address
+from ssl import SSLContext
 from types import TracebackType
 from typing import TypeVar
 
@@ -76,6 +78,7 @@ class Wire:
             timeout=httpx.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
             follow_redirects=False,
             trust_env=use_proxies,
+            verify=_certificates(trust_env=use_proxies),
             headers={"User-Agent": f"cupixgeo/{__version__}"},
         )
 
@@ -290,6 +293,12 @@ def _guarded(action: Callable[[], _T]) -> _T:
 
 def _not_ours(record: logging.LogRecord) -> bool:
     return not _ours.get()
+
+
+@lru_cache(maxsize=2)
+def _certificates(*, trust_env: bool) -> SSLContext:
+    """Load the trusted certificates once: it takes longer than most requests."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 def _silence_library() -> None:

@@ -6,6 +6,7 @@ import getpass
 import io
 import sys
 import types
+from dataclasses import replace
 
 import keyring
 import keyring.backend
@@ -156,3 +157,12 @@ def test_a_notebook_is_asked_only_if_it_takes_input(monkeypatch):
     assert is_interactive()
     kernel._allow_stdin = False
     assert not is_interactive()
+
+
+def test_where_a_token_is_optional_none_is_a_blank_one_and_nobody_is_asked(terminal, monkeypatch):
+    monkeypatch.setattr(getpass, "getpass", lambda question: pytest.fail("somebody was asked"))
+    found = find_credential(replace(LADDER, is_optional=True))
+    assert found.secret.is_blank
+    assert found.source.startswith("nowhere")
+    monkeypatch.setenv("CUPIX_TOKEN", PLANTED)
+    assert find_credential(replace(LADDER, is_optional=True)).secret.reveal() == PLANTED

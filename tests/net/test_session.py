@@ -26,6 +26,7 @@ from cupixgeo.errors import (
     ServerError,
     ServiceError,
 )
+from cupixgeo.net.auth import FixedAuth
 from cupixgeo.net.secret import Secret
 from cupixgeo.net.session import Session
 from cupixgeo.net.wire import is_loopback, origin_of
@@ -65,6 +66,16 @@ def test_the_token_goes_to_its_own_origin_and_no_other(session, server, other_se
     assert PLANTED not in str(other_server.seen)
 
 
+def test_the_address_of_a_transfer_carries_parameters_that_prove_who_asks(server, settings):
+    auth = FixedAuth(params={"token": Secret(PLANTED + "&=")})
+    session = Session(f"{server.url}/api", service="node", auth=auth, settings=settings)
+    address = session.address("a/b", params={"x": 1})
+    assert address.reveal() == f"{server.url}/api/a/b?x=1&token={PLANTED}%26%3D"
+    assert PLANTED not in repr(address) + repr(session)
+    assert session.address("https://else.example/a").reveal() == "https://else.example/a"
+    session.close()
+
+
 def test_a_redirect_is_handed_out_and_not_followed(session, server, other_server):
     signed = f"{other_server.url}/file.laz?X-Signature=abcdef0123"
     server.script(Reply(302, headers={"Location": signed}))
@@ -86,6 +97,20 @@ def test_a_file_address_is_asked_for_but_something_else_comes(session, server):
     server.script(Reply(body=b"<html>hello</html>", headers={"Content-Type": "text/html"}))
     with pytest.raises(ResponseError, match="instead of the address of a file"):
         session.location("pointclouds/5310/download")
+
+
+def test_a_secret_inside_a_json_body_is_sent_and_shown_nowhere(session, server, caplog):
+    caplog.set_level(logging.DEBUG)
+    password = "planted" + "-0123456789-password"
+    server.script(OK, Reply(500))
+    body = {"user": {"password": Secret(password)}}
+    session.json("POST", "sign-in", body=body)
+    assert json.loads(server.seen[0].body) == {"user": {"password": password}}
+    with pytest.raises(ServerError) as caught:
+        session.json("POST", "sign-in", body=body)
+    assert password not in told(caught.value) + caplog.text
+    with pytest.raises(TypeError, match="object has no JSON"):
+        session.json("POST", "sign-in", body={"odd": object()})
 
 
 @pytest.mark.parametrize(
