@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cupixgeo import cli_jobs
 from cupixgeo.errors import ArgumentError, CupixGeoError, CupixGeoWarning
 from cupixgeo.terminal import print_facts, print_frame, progress_bars, say
 
@@ -360,3 +361,6 @@ def _account(service: str, base_url: str | None, region: str | None, token: str 
 
 if __name__ == "__main__":
     main()
+
+
+cli_jobs.add_to(app)

@@ -12,13 +12,14 @@ import os
 import shutil
 import tempfile
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 from urllib.parse import urlsplit
 
 from cupixgeo.errors import OutputError
+from cupixgeo.net.auth import Auth
 from cupixgeo.net.credentials import Ladder, find_credential
 from cupixgeo.net.secret import Secret
 from cupixgeo.net.session import Session
@@ -29,6 +30,8 @@ from cupixgeo.progress import ProgressFn
 
 if TYPE_CHECKING:
     from cupixgeo.geodesy.crs import CrsLike
+    from cupixgeo.photos.listing import PhotosLike
+    from cupixgeo.photos.preflight import Preflight
     from cupixgeo.services.driver import JobDriver
     from cupixgeo.services.plan import Plan
 
@@ -72,6 +75,7 @@ class Account:
     service: ClassVar[str]
     token_variable: ClassVar[str]
     token_header: ClassVar[str]
+    token_is_optional: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -89,13 +93,14 @@ class Account:
             keyring_service=f"cupixgeo:{self.service}",
             keyring_user=str(urlsplit(origin_of(base_url)).hostname),
             help=self.token_page(base_url),
+            is_optional=self.token_is_optional,
         )
         self._credential = find_credential(ladder, token=token)
         self.settings = settings or NetSettings()
         self.session = Session(
             base_url,
             service=self.service,
-            auth={self.token_header: self._credential.secret},
+            auth=self.make_auth(self._credential.secret, base_url),
             settings=self.settings,
             read_error=self.read_error,
             plain_http=plain_http,
@@ -106,6 +111,10 @@ class Account:
     def read_error(body: Any) -> tuple[str | None, str | None]:
         """Find the service's error code and message in the decoded body of an error."""
         return None, None
+
+    def make_auth(self, token: Secret, base_url: str) -> Mapping[str, Secret] | Auth:
+        """Say how the token is sent; as the header `token_header` unless overridden."""
+        return {self.token_header: token}
 
     @classmethod
     def token_page(cls, base_url: str) -> str:
@@ -222,7 +231,7 @@ class JobAccount(Account):
 
     def plan(
         self,
-        photos: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        photos: PhotosLike | Preflight,
         *,
         name: str,
         crs: CrsLike | None = None,
@@ -233,8 +242,8 @@ class JobAccount(Account):
 
         Parameters
         ----------
-        photos : path or paths
-            A folder of photos, or photos.
+        photos : path, iterable of paths, or Preflight
+            A folder of photos, a glob, photos, or what `cupixgeo.photos.preflight.preflight` found.
         name : str
             Name of the job.
         crs : CrsLike or None

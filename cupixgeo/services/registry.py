@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from cupixgeo.errors import ArgumentError
 from cupixgeo.net.secret import Secret
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 SERVICES: dict[str, str] = {
     "cupix": "cupixgeo.services.cupix.account:CupixAccount",
+    "flighthub": "cupixgeo.services.flighthub.account:FlightHubAccount",
+    "openscan": "cupixgeo.services.openscan.account:OpenScanAccount",
+    "teleport": "cupixgeo.services.teleport.account:TeleportAccount",
+    "altizure": "cupixgeo.services.altizure.account:AltizureAccount",
+    "nodeodm": "cupixgeo.services.nodeodm.account:NodeodmAccount",
 }
 """Name and dotted name of the account class."""
 
@@ -30,6 +35,19 @@ class EmulatorLike(Protocol):
         ...
 
 
+@overload
+def connect(
+    service: Literal["cupix"],
+    token: str | Secret | None = None,
+    *,
+    base_url: str | None = None,
+    region: str | None = None,
+    emulator: EmulatorLike | None = None,
+    **options: Any,
+) -> CupixAccount: ...
+
+
+@overload
 def connect(
     service: str,
     token: str | Secret | None = None,
@@ -38,13 +56,25 @@ def connect(
     region: str | None = None,
     emulator: EmulatorLike | None = None,
     **options: Any,
-) -> CupixAccount:
+) -> Any: ...
+
+
+def connect(
+    service: str,
+    token: str | Secret | None = None,
+    *,
+    base_url: str | None = None,
+    region: str | None = None,
+    emulator: EmulatorLike | None = None,
+    **options: Any,
+) -> Any:
     """Connect to a service. Nothing is sent before the first call.
 
     Parameters
     ----------
     service : str
-        ``"cupix"``.
+        ``"cupix"``, ``"flighthub"``, ``"altizure"``, ``"openscan"``, ``"teleport"``,
+        ``"nodeodm"``.
     token : str, Secret or None
         None looks in the service's environment variable (``CUPIX_TOKEN``) and the system keyring,
         then asks.
@@ -59,8 +89,8 @@ def connect(
 
     Returns
     -------
-    CupixAccount
-        The account class of the service; close it, or use it as a context manager.
+    Account
+        Of the service's own class; close it, or use it as a context manager.
 
     Raises
     ------
@@ -92,7 +122,7 @@ def connect(
     return kind(token, base_url=base_url, region=region, **options)
 
 
-def _account_class(service: str) -> type[CupixAccount]:
+def _account_class(service: str) -> Any:
     try:
         module, _, name = SERVICES[service].partition(":")
     except (KeyError, TypeError):
@@ -101,6 +131,5 @@ def _account_class(service: str) -> type[CupixAccount]:
         hint = f"did you mean {near[0]!r}? " if near else ""
         unknown = f"there is no service {service!r}: {hint}There is {known}."
     else:
-        kind: type[CupixAccount] = getattr(import_module(module), name)
-        return kind
+        return getattr(import_module(module), name)
     raise ArgumentError(unknown)

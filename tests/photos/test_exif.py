@@ -240,6 +240,7 @@ def test_damaged_heads_give_a_photo_or_our_error(tmp_path):
     """Bytes are changed at random in the head of a real photo; nothing else may come out."""
     rng = np.random.default_rng(7)
     head = np.frombuffer(REAL[0].read_bytes()[:8_000], np.uint8)
+    threads = threading.active_count()
     opened = 0
     for _ in range(400):
         damaged = head.copy()
@@ -255,4 +256,4 @@ def test_damaged_heads_give_a_photo_or_our_error(tmp_path):
         for value in (photo.position.lat_deg, photo.position.alt_m, photo.camera.focal_mm):
             assert value is None or np.isfinite(value)
     assert opened > 100
-    assert threading.active_count() == 1
+    assert threading.active_count() <= threads

@@ -1,0 +1,1 @@
+"""Trials on real services, run only when one is named."""
