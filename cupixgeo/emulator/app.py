@@ -21,7 +21,7 @@ from cupixgeo.emulator.journal import Entry, Journal
 from cupixgeo.emulator.server import HOST, Server
 from cupixgeo.emulator.stage import Options, Stage
 from cupixgeo.emulator.storage import Storage
-from cupixgeo.emulator.wire import Request, Response, Service, empty_response
+from cupixgeo.emulator.wire import Operating, Request, Response, Service, empty_response
 from cupixgeo.emulator.world import World, world_of
 
 
@@ -37,17 +37,37 @@ class ServiceRow:
         Path of the service's API root on the api origin; no two services share one.
     credentials : tuple of str
         Headers and query parameters, in lower case, that carry a token.
+    also : tuple of str
+        Further roots below which it answers: other versions of its API.
+    bare : tuple of str
+        First parts of paths that it answers without any root, too, for clients that know a host
+        and a port and nothing else.
     """
 
     module: str
     root: str
     credentials: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
 
 
 SERVICES = {
     "cupix": ServiceRow("cupixgeo.emulator.cupix", "/api/v1", ("x-cupix-auth",)),
+    "teleport": ServiceRow("cupixgeo.emulator.teleport", "/teleport", ("authorization",)),
+    "openscan": ServiceRow("cupixgeo.emulator.openscan", "/openscan", ("authorization", "token")),
+    "flighthub": ServiceRow(
+        "cupixgeo.emulator.flighthub", "/openapi/v0.1", ("x-user-token",), also=("/openapi/v2.0",)
+    ),
+    "altizure": ServiceRow("cupixgeo.emulator.altizure", "/altizure", ("key", "altitoken")),
+    "nodeodm": ServiceRow(
+        "cupixgeo.emulator.nodeodm",
+        "/nodeodm",
+        ("token",),
+        bare=("/info", "/options", "/auth", "/task"),
+    ),
 }
 STORAGE = "storage"
+_TOKEN_SCHEMES = ("bearer", "basic")
 _CREDENTIALS = frozenset(name for row in SERVICES.values() for name in row.credentials)
 
 
@@ -196,12 +216,17 @@ class Emulator:
 
     def _answer_api(self, request: Request) -> tuple[Response, Callable[[int], None]]:
         for name, row in SERVICES.items():
-            below = request.path.removeprefix(row.root)
-            if request.path.startswith(row.root) and below[:1] in ("", "/"):
+            below = _below(request.path, (row.root, *row.also))
+            if below is None and _below(request.path, row.bare) is not None:
+                below = request.path
+            if below is not None:
                 inner = replace(request, path=below or "/")
-                fault = self.faults.take(name, request.method, inner.path)
-                response = (fault and fault.reply) or self.service(name).handle(inner)
-                return self._finish("api", name, request, response, fault)
+                service = self.service(name)
+                operation = service.operation(inner) if isinstance(service, Operating) else ""
+                place = f"{inner.path}/{operation}" if operation else inner.path
+                fault = self.faults.take(name, request.method, place)
+                response = (fault and fault.reply) or service.handle(inner)
+                return self._finish("api", name, request, response, fault, operation)
         return self._finish("api", "", request, empty_response(404), None)
 
     def _answer_storage(self, request: Request) -> tuple[Response, Callable[[int], None]]:
@@ -216,7 +241,13 @@ class Emulator:
         return self._finish("storage", STORAGE, request, response, fault)
 
     def _finish(
-        self, origin: str, service: str, request: Request, response: Response, fault: Fault | None
+        self,
+        origin: str,
+        service: str,
+        request: Request,
+        response: Response,
+        fault: Fault | None,
+        operation: str = "",
     ) -> tuple[Response, Callable[[int], None]]:
         if fault is not None and fault.edit is not None:
             response = fault.edit(response)
@@ -232,12 +263,26 @@ class Emulator:
             range=request.headers.get("range"),
             carried_token=_carries_token(request),
             fault=fault.name if fault else None,
+            bytes_received=len(request.body),
+            operation=operation,
         )
         return response, partial(self.journal.count_bytes, self.journal.add(entry))
 
 
+def _below(path: str, roots: tuple[str, ...]) -> str | None:
+    """Return what is left of a path below one of `roots`; None where it is below none."""
+    for root in roots:
+        rest = path.removeprefix(root)
+        if path.startswith(root) and rest[:1] in ("", "/"):
+            return rest
+    return None
+
+
 def _carries_token(request: Request) -> bool:
     names = {*request.headers, *(name.lower() for name in request.query)}
+    scheme = request.headers.get("authorization", "").split(" ")[0].lower()
+    if scheme not in _TOKEN_SCHEMES:
+        names.discard("authorization")  # a signature made for the store itself, or nothing
     return not names.isdisjoint(_CREDENTIALS)
 
 

@@ -77,6 +77,12 @@ def no_answer() -> Fault:
     return Fault("no_answer", reply=Response(0, delivery=Delivery(silent=True)))
 
 
+def lost_reply() -> Fault:
+    """Do what is asked, then close the connection without a single byte of answer."""
+    silent = Delivery(silent=True)
+    return Fault("lost_reply", edit=lambda r: replace(r, delivery=silent))
+
+
 def cut_body(after: int) -> Fault:
     """Close the connection after `after` [byte] of the body; the declared length stays true."""
     return Fault("cut_body", edit=_cut(after))
@@ -175,7 +181,8 @@ class Faults:
             ``"cupix"``, … or ``"storage"`` for the second origin.
         method, path : str
             Patterns with ``*``; the path is the one below the service's root, without query:
-            ``"/pointclouds/*/download"``.
+            ``"/pointclouds/*/download"``. Where one path takes every request, what is asked for
+            comes behind it: ``"/graphql/createProject"``.
         nth : int
             The first matching request that is hit, from 1, counted from now.
         times : int or None

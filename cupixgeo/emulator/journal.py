@@ -40,6 +40,10 @@ class Entry:
         Name of the fault that was injected.
     bytes_sent : int
         [byte] of body handed to the socket so far.
+    bytes_received : int
+        [byte] of the request's body.
+    operation : str
+        What was asked for, where one path takes every request (GraphQL); else empty.
     """
 
     number: int
@@ -54,6 +58,8 @@ class Entry:
     carried_token: bool = False
     fault: str | None = None
     bytes_sent: int = 0
+    bytes_received: int = 0
+    operation: str = ""
 
 
 _FIELDS = {f.name for f in fields(Entry)}

@@ -5,6 +5,7 @@ Knows HTTP/1.1 on a loopback socket. Knows no service: what to answer comes from
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import threading
@@ -20,6 +21,7 @@ from cupixgeo.emulator.wire import Request, Response, is_number
 HOST = "127.0.0.1"
 _POLL_S = 0.02
 _JOIN_S = 5.0
+_LINE_BYTES = 1024
 
 Answer = Callable[[Request], tuple[Response, Callable[[int], None]]]
 """Takes a request; returns its response and a function that is told of every bytes sent."""
@@ -123,12 +125,14 @@ class Handler(BaseHTTPRequestHandler):
         if body is None:
             return
         target, _, query = self.path.partition("?")
+        pairs = tuple(parse_qsl(query, keep_blank_values=True))
         request = Request(
             method=self.command,
             path=unquote(target),
-            query=dict(parse_qsl(query, keep_blank_values=True)),
+            query=dict(pairs),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=body,
+            pairs=pairs,
         )
         response, count = self.server.answer(request)
         self._deliver(response, count)
@@ -139,8 +143,11 @@ class Handler(BaseHTTPRequestHandler):
         """Write nothing; the journal is the log."""
 
     def _read_body(self) -> bytes | None:
-        if self.headers.get("Transfer-Encoding"):
-            self._give_up(HTTPStatus.LENGTH_REQUIRED)
+        coding = self.headers.get("Transfer-Encoding", "").strip().lower()
+        if coding == "chunked":
+            return self._read_chunks()
+        if coding:
+            self._give_up(HTTPStatus.NOT_IMPLEMENTED)
             return None
         text = self.headers.get("Content-Length", "0")
         if not is_number(text):
@@ -151,6 +158,25 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         return body
+
+    def _read_chunks(self) -> bytes | None:
+        """Read a body sent in chunks (RFC 9112, section 7.1); trailers are passed over."""
+        body = bytearray()
+        while True:
+            size = _chunk_size(self.rfile.readline(_LINE_BYTES))
+            if size is None:
+                self._give_up(HTTPStatus.BAD_REQUEST)
+                return None
+            if size == 0:
+                break
+            chunk = self.rfile.read(size)
+            if len(chunk) < size or self.rfile.readline(_LINE_BYTES).strip():
+                self.close_connection = True
+                return None
+            body += chunk
+        while self.rfile.readline(_LINE_BYTES).strip():
+            pass
+        return bytes(body)
 
     def _give_up(self, status: HTTPStatus) -> None:
         self.close_connection = True
@@ -189,6 +215,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             lines.append("Connection: close")
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _chunk_size(line: bytes) -> int | None:
+    text = line.split(b";")[0].strip()
+    return int(text, 16) if re.fullmatch(rb"[0-9A-Fa-f]{1,8}", text) else None
 
 
 def _hang_up(connection: socket.socket) -> None:

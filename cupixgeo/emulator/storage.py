@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from cupixgeo.emulator.clock import Clock
     from cupixgeo.emulator.stage import Options
 
+Counter = Callable[[Request, bool], Response]
+"""Answers requests to one part of the store, told whether a service's token came along."""
+
 _MODIFIED = formatdate(1_700_000_000, usegmt=True)
+_SESSION_HEADERS = ("x-amz-security-token", "x-oss-security-token")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -88,6 +92,7 @@ class Storage:
         self._signed: dict[str, StoredObject] = {}
         self._public: dict[str, StoredObject] = {}
         self._revoked: set[str] = set()
+        self._counters: dict[str, Counter] = {}
         self._serials = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -112,39 +117,61 @@ class Storage:
             self._public[path] = stored
         return f"{self.url}{path}?v=1"
 
+    def mount(self, root: str, counter: Counter) -> None:
+        """Hand every request below `root` to `counter`: where a service takes uploads.
+
+        Parameters
+        ----------
+        root : str
+            First part of the path, for example ``"/teleport-uploads"``.
+        counter : callable
+            Takes the request and whether it carried a token of a service; it checks its own
+            links, and asks `is_revoked` about each.
+        """
+        with self._lock:
+            self._counters[root] = counter
+
+    def is_revoked(self, request: Request) -> bool:
+        """Return whether a fault has let the link of this request expire."""
+        with self._lock:
+            return _link_name(request) in self._revoked
+
     def revoke(self, request: Request) -> None:
         """Let the link of this request be expired from now on."""
         with self._lock:
-            self._revoked.add(request.query.get("X-Emu-Serial", ""))
+            self._revoked.add(_link_name(request))
 
     def handle(self, request: Request, *, carried_token: bool) -> Response:
         """Answer one request to the storage origin."""
         path = quote(request.path)
+        counter = self._counters.get("/" + request.path.split("/")[1])
+        if counter is not None:
+            return counter(request, carried_token)
         if request.method != "GET":
-            return _refusal(405, "MethodNotAllowed", "Only GET is allowed here.")
+            return refusal(405, "MethodNotAllowed", "Only GET is allowed here.")
         if carried_token and self._options.strict_storage:
-            return _refusal(400, "InvalidArgument", "Unsupported credential for this store.")
+            return refusal(400, "InvalidArgument", "Unsupported credential for this store.")
         public = self._public.get(path)
         if public is not None:
-            return _content(public, request.headers)
-        refusal = self._refuse_link(path, request.query)
-        if refusal is not None:
-            return refusal
+            return stored_content(public, request.headers)
+        refused = self._refuse_link(path, request.query)
+        if refused is not None:
+            return refused
         stored = self._signed.get(path)
         if stored is None:
-            return _refusal(404, "NoSuchKey", "The specified key does not exist.")
-        return _content(stored, request.headers)
+            return refusal(404, "NoSuchKey", "The specified key does not exist.")
+        return stored_content(stored, request.headers)
 
     def _refuse_link(self, path: str, query: Mapping[str, str]) -> Response | None:
         expires, serial = query.get("X-Emu-Expires", ""), query.get("X-Emu-Serial", "")
         if "X-Emu-Signature" not in query:
-            return _refusal(403, "AccessDenied", "Access Denied")
+            return refusal(403, "AccessDenied", "Access Denied")
         if not hmac.compare_digest(
             query["X-Emu-Signature"].encode(), self._sign(path, expires, serial).encode()
         ):
-            return _refusal(403, "SignatureDoesNotMatch", "The signature does not match.")
+            return refusal(403, "SignatureDoesNotMatch", "The signature does not match.")
         if self._clock.now() >= int(expires) or serial in self._revoked:
-            return _refusal(403, "AccessDenied", "Request has expired")
+            return refusal(403, "AccessDenied", "Request has expired")
         return None
 
     def _sign(self, path: str, expires: str, serial: str) -> str:
@@ -152,7 +179,14 @@ class Storage:
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()
 
 
-def _content(stored: StoredObject, headers: Mapping[str, str]) -> Response:
+def _link_name(request: Request) -> str:
+    """Name what lets a request in: a link's serial, a temporary key's session, or its path."""
+    sessions = (request.headers.get(name) for name in _SESSION_HEADERS)
+    return next(filter(None, (request.query.get("X-Emu-Serial"), *sessions)), request.path)
+
+
+def stored_content(stored: StoredObject, headers: Mapping[str, str]) -> Response:
+    """Answer a GET for an object, with the range and the condition it asks for."""
     body = stored.content
     common = (
         ("Content-Type", stored.content_type),
@@ -170,9 +204,9 @@ def _content(stored: StoredObject, headers: Mapping[str, str]) -> Response:
         return Response(200, common, body)
     first, last = span
     if first > last:
-        refusal = _refusal(416, "InvalidRange", "The requested range is not satisfiable")
+        refused = refusal(416, "InvalidRange", "The requested range is not satisfiable")
         return Response(
-            416, (*refusal.headers, ("Content-Range", f"bytes */{len(body)}")), refusal.body
+            416, (*refused.headers, ("Content-Range", f"bytes */{len(body)}")), refused.body
         )
     where = ("Content-Range", f"bytes {first}-{last}/{len(body)}")
     return Response(206, (*common, where), body[first : last + 1])
@@ -197,7 +231,8 @@ def _parse_range(text: str, size: int) -> tuple[int, int] | None:
     return (int(first), min(int(last), size - 1) if last else size - 1)
 
 
-def _refusal(status: int, code: str, message: str) -> Response:
+def refusal(status: int, code: str, message: str) -> Response:
+    """Refuse as an S3 store does: an XML document with a code and a message."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>\n"

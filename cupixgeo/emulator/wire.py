@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Request:
     headers : Mapping of str to str
         Header names in lower case.
     body : bytes
-        The whole request body.
+        The whole request body, decoded from chunks where it came in chunks.
+    pairs : tuple of (str, str)
+        Query parameters in their order, repeated ones included.
     """
 
     method: str
@@ -34,6 +36,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,14 @@ class Service(Protocol):
 
     def token(self, account: int) -> str:
         """Return the API token of the account with this index; ValueError when there is none."""
+
+
+@runtime_checkable
+class Operating(Protocol):
+    """A service one path of which takes every request; the body says what is asked for."""
+
+    def operation(self, request: Request) -> str:
+        """Return what is asked for, ``"createProject"``; empty where the path says it all."""
 
 
 def json_response(

@@ -81,6 +81,13 @@ def test_no_answer_at_all(emu, api):
     assert statuses(api, 1) == [200]
 
 
+def test_what_was_asked_is_done_and_the_answer_lost(emu, api):
+    emu.faults.add(faults.lost_reply(), method="GET", path="/me")
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+        api.get("/me", fields="id")
+    assert (emu.journal[0].status, emu.journal[0].fault) == (200, "lost_reply")
+
+
 def test_a_body_is_cut_short_of_its_declared_length(emu, link):
     emu.faults.add(faults.cut_body(after=1000), service="storage", path="*/5310/*")
     with httpx.stream("GET", link) as response:

@@ -37,9 +37,10 @@ def test_many_requests_share_one_connection(emu):
     [
         ("POST /api/v1/authenticate HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "400"),
         ("POST /api/v1/authenticate HTTP/1.1\r\nContent-Length: x\r\n\r\n", "400"),
+        ("POST /api/v1/authenticate HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "501"),
         (
-            "POST /api/v1/authenticate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "411",
+            "POST /api/v1/authenticate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "400",
         ),
         ("GET //[ HTTP/1.1\r\n\r\n", "404"),
         ("NONSENSE\r\n\r\n", "400"),
@@ -48,6 +49,19 @@ def test_many_requests_share_one_connection(emu):
 )
 def test_a_malformed_request_is_refused(emu, request_text, status):
     assert status in exchange(emu, request_text)
+
+
+def test_a_body_in_chunks_is_put_together(emu):
+    head = "POST /api/v1/authenticate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = exchange(emu, head + '5\r\n{"gra\r\n8;x=y\r\nnt": 1}\r\n0\r\nTrailer: x\r\n\r\n')
+    assert "ARG10002" in answer or "grant_type" in answer
+    assert emu.journal[-1].bytes_received == 13
+
+
+def test_a_chunk_that_never_comes_is_dropped(emu):
+    head = "POST /api/v1/authenticate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert exchange(emu, head + "50\r\nshort") == ""
+    assert len(emu.journal) == 0
 
 
 def test_a_request_whose_body_never_comes_is_dropped(emu):

@@ -1,0 +1,1 @@
+"""Altizure: photogrammetry from photos, over its GraphQL API."""

@@ -1,0 +1,1 @@
+"""NodeODM: OpenDroneMap on a machine of one's own, over its HTTP API."""

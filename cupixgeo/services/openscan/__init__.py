@@ -1,0 +1,1 @@
+"""OpenScanCloud: what a token is good for, and jobs that make textured meshes of small objects."""

@@ -1,0 +1,1 @@
+"""Varjo Teleport: captures, their metadata and models, and jobs that make new ones."""
