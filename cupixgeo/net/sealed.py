@@ -6,28 +6,28 @@ is worth nothing without the service's token, and the token itself is never writ
 
 Knows how to seal and open. Must not know what is inside.
 
-The key is derived from the token and 16 random bytes with BLAKE2b; the text is combined with a
-SHAKE-256 stream of that key and protected with HMAC-SHA-256 (encrypt, then authenticate). No key is
-used twice, and the token is assumed to be one a machine made.
-
-Sources: RFC 7693 (BLAKE2), FIPS 202 (SHAKE), RFC 2104 (HMAC).
+AES-256-GCM under a key derived from the token and a random salt with HKDF-SHA-256, both from the
+``cryptography`` package. No key is used twice, and the token is assumed to be one a machine made.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import json
 import secrets
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from cupixgeo.errors import MissingExtraError
 from cupixgeo.net.secret import Secret
 
-_PERSON = b"cupixgeo-sealed"
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_PURPOSE = b"cupixgeo sealed credentials"
 _SALT_BYTES = 16
-_TAG_BYTES = 32
+_NONCE_BYTES = 12
 
 
 def seal(values: Mapping[str, Secret], token: Secret) -> str:
@@ -44,11 +44,16 @@ def seal(values: Mapping[str, Secret], token: Secret) -> str:
     -------
     str
         Base64; different each time.
+
+    Raises
+    ------
+    MissingExtraError
+        The ``uploads`` extra is not installed.
     """
-    salt = secrets.token_bytes(_SALT_BYTES)
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
     plain = json.dumps({name: value.reveal() for name, value in values.items()}).encode()
-    hidden, tag = _transformed(plain, salt, token)
-    return base64.b64encode(salt + tag(hidden) + hidden).decode()
+    hidden = _cipher(token, salt).encrypt(nonce, plain, _PURPOSE)
+    return base64.b64encode(salt + nonce + hidden).decode()
 
 
 def unseal(text: str, token: Secret) -> dict[str, Secret] | None:
@@ -58,35 +63,40 @@ def unseal(text: str, token: Secret) -> dict[str, Secret] | None:
     -------
     dict of str to Secret, or None
         None if it was sealed with another token, or changed since.
+
+    Raises
+    ------
+    MissingExtraError
+        The ``uploads`` extra is not installed.
     """
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
-    salt, sent = data[:_SALT_BYTES], data[_SALT_BYTES : _SALT_BYTES + _TAG_BYTES]
-    hidden = data[_SALT_BYTES + _TAG_BYTES :]
-    plain, tag = _transformed(hidden, salt, token)
-    if not hmac.compare_digest(tag(hidden), sent):
+    start = _SALT_BYTES + _NONCE_BYTES
+    salt, nonce, hidden = data[:_SALT_BYTES], data[_SALT_BYTES:start], data[start:]
+    if len(nonce) < _NONCE_BYTES:
+        return None
+    cipher = _cipher(token, salt)
+    from cryptography.exceptions import InvalidTag
+
+    try:
+        plain = cipher.decrypt(nonce, hidden, _PURPOSE)
+    except InvalidTag:
         return None
     return {name: Secret(value) for name, value in json.loads(plain).items()}
 
 
-class _Tag:
-    """The seal of a text under one key."""
-
-    def __init__(self, key: bytes, salt: bytes) -> None:
-        self._key = key
-        self._salt = salt
-
-    def __call__(self, hidden: bytes) -> bytes:
-        return hmac.new(self._key, self._salt + hidden, hashlib.sha256).digest()
-
-
-def _transformed(data: bytes, salt: bytes, token: Secret) -> tuple[bytes, _Tag]:
-    """Combine data with the key stream; the same again gives it back."""
-    key = hashlib.blake2b(
-        token.reveal().encode(), salt=salt.ljust(_SALT_BYTES, b"\0"), person=_PERSON
-    ).digest()
-    stream = hashlib.shake_256(key[:32]).digest(len(data))
-    mixed = bytes(a ^ b for a, b in zip(data, stream, strict=True))
-    return mixed, _Tag(key[32:], salt)
+def _cipher(token: Secret, salt: bytes) -> AESGCM:
+    """Cipher under the key of this token and salt."""
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    except ImportError as error:
+        raise MissingExtraError(
+            "keeping temporary credentials for a later process needs cryptography, which is not "
+            "installed: pip install 'cupixgeo[uploads]'"
+        ) from error
+    derived = HKDF(algorithm=SHA256(), length=32, salt=salt, info=_PURPOSE)
+    return AESGCM(derived.derive(token.reveal().encode()))
