@@ -239,7 +239,10 @@ class JobDriver(Protocol):
         ...
 
     def items(self, job: JobRecord) -> Iterable[UploadItem]:
-        """List what is to be sent, the same list whenever it is called. One item a file here."""
+        """List what is to be sent, the same list whenever it is called. One item a file here.
+
+        It is read inside a transaction of the ledger: nothing may be saved to `job` meanwhile.
+        """
         for file in job.intent.files:
             yield UploadItem.of_file(file)
 

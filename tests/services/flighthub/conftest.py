@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-import cupixgeo as cx
 from cupixgeo.emulator import Emulator
-from cupixgeo.net.settings import NetSettings
 from cupixgeo.services.flighthub.account import FlightHubAccount
 from tests.net.conftest import Pauses
 from tests.services.jobs.conftest import make_photos
+from tests.services.patient import patient_accounts
 
 
 @pytest.fixture(scope="package")
@@ -61,23 +60,8 @@ def connect(
     emu: Emulator, pauses: Pauses, tmp_path: Path
 ) -> Iterator[Callable[..., FlightHubAccount]]:
     """Connect to the emulator; pauses let its time go by."""
-    opened: list[FlightHubAccount] = []
-
-    def sleep(seconds: float) -> None:
-        pauses(seconds)
-        emu.clock.advance(seconds)
-
-    def connect(**options: Any) -> FlightHubAccount:
-        settings = NetSettings(
-            read_timeout_s=5.0, now=emu.clock.now, sleep=sleep, uniform=lambda: 0.5
-        )
-        defaults = {"emulator": emu, "settings": settings, "cache_dir": tmp_path / "cache"}
-        opened.append(cx.connect("flighthub", **{**defaults, **options}))
-        return opened[-1]
-
-    yield connect
-    for account in opened:
-        account.close()
+    with patient_accounts("flighthub", emu, pauses, tmp_path / "cache") as connect:
+        yield connect
 
 
 @pytest.fixture

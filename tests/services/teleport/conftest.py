@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import cupixgeo as cx
 from cupixgeo.emulator import Emulator
-from cupixgeo.net.settings import NetSettings
 from cupixgeo.services.teleport.account import TeleportAccount
 from tests.net.conftest import Pauses
 from tests.services.jobs.conftest import make_photos
+from tests.services.patient import patient_accounts
 
 
 @pytest.fixture(scope="package")
@@ -42,23 +40,8 @@ def connect(
     emu: Emulator, pauses: Pauses, tmp_path: Path
 ) -> Iterator[Callable[..., TeleportAccount]]:
     """Connect to the emulator; pauses let its time go by."""
-    opened: list[TeleportAccount] = []
-
-    def sleep(seconds: float) -> None:
-        pauses(seconds)
-        emu.clock.advance(seconds)
-
-    def connect(**options: Any) -> TeleportAccount:
-        settings = NetSettings(
-            read_timeout_s=5.0, now=emu.clock.now, sleep=sleep, uniform=lambda: 0.5
-        )
-        defaults = {"emulator": emu, "settings": settings, "cache_dir": tmp_path / "cache"}
-        opened.append(cx.connect("teleport", **{**defaults, **options}))
-        return opened[-1]
-
-    yield connect
-    for account in opened:
-        account.close()
+    with patient_accounts("teleport", emu, pauses, tmp_path / "cache") as connect:
+        yield connect
 
 
 @pytest.fixture
