@@ -10,11 +10,11 @@ from laspy.copc import Bounds
 from numpy.testing import assert_array_equal
 
 from cupixgeo.errors import CloudError, CorruptFileError, FormatError
-from cupixgeo.formats.copc import CopcReader, open_copc
+from cupixgeo.formats.copc.reader import CopcReader, open_copc
 from cupixgeo.formats.registry import open_reader
 from tests.formats.lasfiles import REAL
 
-COPC = Path(__file__).parents[2] / "data" / "copc" / "brighton_beach.copc.laz"
+COPC = Path(__file__).parents[3] / "data" / "copc" / "brighton_beach.copc.laz"
 BOX = np.array([[576_700.0, 5_188_150.0], [576_715.0, 5_188_170.0]])
 
 

@@ -1,0 +1,1 @@
+"""COPC: LAZ files whose chunks are the cells of an octree."""
