@@ -20,8 +20,7 @@ _COARSE = 8
 def members(scene: Scene) -> Iterator[tuple[str, bytes]]:
     """Yield the files below ``map/``."""
     surface = scene.surface
-    alpha = np.where(np.isfinite(surface.height), 255, 0).astype(np.uint8)
-    picture = _raster(scene, np.dstack([surface.rgb, alpha]))
+    picture = _raster(scene, surface.rgba)
     yield "map/result.tif", write_geotiff(picture, nodata=0, has_alpha=True, big=True)
     yield "map/dsm.tif", surface_model(scene)
     for name in ("result", "dsm"):
@@ -32,14 +31,14 @@ def members(scene: Scene) -> Iterator[tuple[str, bytes]]:
         coarse = _coarse(scene)
         yield "map/gsddsm.tif", write_geotiff(coarse, nodata=NODATA)
         yield "map/gsddsm.tfw", coarse.world_file.encode()
-    area = float(alpha.astype(bool).sum()) * surface.cell**2
+    area = float(np.isfinite(surface.highest).sum()) * surface.cell**2
     yield "map/report/map_report.json", json.dumps({"gsd": surface.cell, "area": area}).encode()
     yield "map/2dPipeline_done", b""
 
 
 def surface_model(scene: Scene) -> bytes:
     """Return the surface model as GeoTIFF: one band of float32, -9999 where nothing is known."""
-    height = scene.surface.height
+    height = scene.surface.highest
     values = np.where(np.isfinite(height), height, NODATA).astype(np.float32)
     return write_geotiff(_raster(scene, values[..., None]), nodata=NODATA)
 
@@ -58,7 +57,7 @@ def _raster(scene: Scene, values: np.ndarray[tuple[int, ...], np.dtype[np.generi
 def _coarse(scene: Scene) -> Raster:
     """Make the second surface model: coarser, and in degrees whatever the CRS of the first."""
     surface = scene.surface
-    height = surface.height[::_COARSE, ::_COARSE]
+    height = surface.highest[::_COARSE, ::_COARSE]
     rows, columns = height.shape
     step = surface.cell * _COARSE
     x, y = surface.corner

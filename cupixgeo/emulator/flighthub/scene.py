@@ -1,4 +1,4 @@
-"""The recorded scan in the coordinates a task asks for: points, surface and mesh.
+"""The recorded scan in the coordinates a task asks for: points, relief and mesh.
 
 Knows the world's scan and one `Target`. Knows no file format. Nothing here is computed from
 uploaded photos.
@@ -6,8 +6,6 @@ uploaded photos.
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -15,36 +13,12 @@ from numpy.typing import NDArray
 
 from cupixgeo.emulator.flighthub.target import Target
 from cupixgeo.emulator.frames import Array
+from cupixgeo.emulator.relief import Relief
 from cupixgeo.emulator.tiles3d import Mesh, enu_to_earth
 from cupixgeo.emulator.world import world_of
 
 ORTHO_CELLS = 400
 """Cells of the surface along its longer side."""
-
-MESH_STEP = 4
-"""Cells of the surface between two corners of the mesh."""
-
-
-@dataclass(frozen=True)
-class Surface:
-    """The scan seen from above.
-
-    Parameters
-    ----------
-    height : ndarray, shape (rows, columns), float64
-        Highest point of each cell; NaN where there is none. Row 0 is the northernmost.
-    rgb : ndarray, shape (rows, columns, 3), uint8
-        Its colour.
-    corner : tuple of float
-        x and y of the outer corner of cell (0, 0).
-    cell : float
-        Width of a cell, in units of the target.
-    """
-
-    height: Array
-    rgb: NDArray[np.uint8]
-    corner: tuple[float, float]
-    cell: float
 
 
 class Scene:
@@ -116,55 +90,15 @@ class Scene:
         return np.asarray((earth - self.earth[:3, 3]) @ self.earth[:3, :3])
 
     @cached_property
-    def surface(self) -> Surface:
+    def surface(self) -> Relief:
         """The scan seen from above."""
-        xyz = self.xyz
-        low, high = xyz[:, :2].min(axis=0), xyz[:, :2].max(axis=0)
-        cell = float((high - low).max() / ORTHO_CELLS)
-        columns, rows = (np.floor((high - low) / cell) + 1).astype(int)
-        column = ((xyz[:, 0] - low[0]) / cell).astype(int)
-        row = ((high[1] - xyz[:, 1]) / cell).astype(int)
-        order = np.argsort(xyz[:, 2], kind="stable")
-        height = np.full((rows, columns), np.nan)
-        rgb = np.zeros((rows, columns, 3), np.uint8)
-        height[row[order], column[order]] = xyz[order, 2]  # of several, the highest comes last
-        rgb[row[order], column[order]] = self.rgb[order]
-        return Surface(height, rgb, (float(low[0]), float(high[1])), cell)
+        low, high = self.xyz[:, :2].min(axis=0), self.xyz[:, :2].max(axis=0)
+        return Relief.from_points(self.xyz, self.rgb, cell=float((high - low).max() / ORTHO_CELLS))
 
     @cached_property
     def mesh(self) -> Mesh:
         """A coarse mesh of the surface, vertices in the target's axes from the origin."""
-        step, surface = MESH_STEP, self.surface
-        rows, columns = (n // step for n in surface.height.shape)
-        blocks = surface.height[: rows * step, : columns * step]
-        blocks = blocks.reshape(rows, step, columns, step).swapaxes(1, 2).reshape(rows, columns, -1)
-        known = np.asarray(np.isfinite(blocks).any(axis=2))
-        z = np.where(known, np.nanmax(np.where(known[..., None], blocks, 0.0), axis=2), np.nan)
-        v, u = np.meshgrid(
-            (np.arange(rows) + 0.5) * step, (np.arange(columns) + 0.5) * step, indexing="ij"
-        )
-        x = surface.corner[0] + u * surface.cell
-        y = surface.corner[1] - v * surface.cell
-        number = np.cumsum(known).reshape(known.shape) - 1
-        a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
-        whole = known[:-1, :-1] & known[:-1, 1:] & known[1:, :-1] & known[1:, 1:]
-        first = np.stack([a[whole], c[whole], d[whole]], axis=1)
-        second = np.stack([a[whole], d[whole], b[whole]], axis=1)
-        height, width = surface.height.shape
-        return Mesh(
-            vertices=np.stack([x[known], y[known], z[known]], axis=1) - self.origin,
-            uv=np.stack([u[known] / width, 1 - v[known] / height], axis=1),
-            triangles=np.concatenate([first, second]).astype(np.int32),
-            texture=_jpeg(surface.rgb),
-        )
-
-
-def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    target = io.BytesIO()
-    Image.fromarray(rgb).save(target, "JPEG", quality=85)
-    return target.getvalue()
+        return self.surface.mesh(self.origin)
 
 
 @lru_cache(maxsize=4)

@@ -16,14 +16,15 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cupixgeo.emulator.geotiff import Raster, write_geotiff
-from cupixgeo.emulator.nodeodm.relief import CELL_M, EPSG, Relief, relief_of
-from cupixgeo.emulator.tiles3d import Mesh, write_glb
+from cupixgeo.emulator.relief import Relief
+from cupixgeo.emulator.tiles3d import write_glb
 
 if TYPE_CHECKING:
     from cupixgeo.emulator.world import Brighton, PlacedPhoto
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 LAZ = "odm_georeferencing/odm_georeferenced_model.laz"
 ORTHOPHOTO = "odm_orthophoto/odm_orthophoto.tif"
 NODATA = -9999.0
+EPSG = 32615
+CELL_M = 0.25
 
 _MODEL = "odm_textured_model_geo"
 _FOCAL_RATIO = 20 / 36  # the photos' FocalLengthIn35mmFormat over the width of that format
@@ -95,6 +98,20 @@ def write_orthophoto(site: Brighton) -> bytes:
     return write_geotiff(_raster(relief, relief.rgba), nodata=0, has_alpha=True)
 
 
+@lru_cache(maxsize=1)
+def relief_of(site: Brighton) -> Relief:
+    """Make the raster of a scan, in EPSG:32615; one process makes it once."""
+    rgb = np.column_stack([site.attribute(name) for name in ("red", "green", "blue")])
+    return Relief.from_points(site.original_xyz, rgb.astype(np.uint8), cell=CELL_M)
+
+
+def _origin(relief: Relief) -> tuple[int, int]:
+    """Whole easting and northing [m] that the model's coordinates are counted from."""
+    rows, columns = relief.highest.shape
+    x, y = relief.corner
+    return int(x + columns * CELL_M / 2), int(y - rows * CELL_M / 2)
+
+
 def _is_wanted(name: str, outputs: tuple[str, ...]) -> bool:
     return not outputs or any(name == path or name.startswith(f"{path}/") for path in outputs)
 
@@ -131,7 +148,7 @@ def _label(order: Order) -> bytes:
 
 
 def _coords(relief: Relief) -> bytes:
-    east, north = relief.origin
+    east, north = _origin(relief)
     return f"WGS84 UTM 15N\n{east} {north}\n".encode()
 
 
@@ -140,27 +157,26 @@ def _raster(relief: Relief, values: np.ndarray[Any, np.dtype[Any]]) -> Raster:
 
 
 def _model(relief: Relief, *, as_glb: bool) -> Iterator[tuple[str, bytes]]:
-    vertices, uv, triangles = relief.mesh()
+    mesh = relief.mesh(np.array([*_origin(relief), 0.0]))
     picture, material = f"{_MODEL}_material0000_map_Kd.png", "material0000"
     lines = [f"mtllib {_MODEL}.mtl"]
-    lines += [f"v {x:.3f} {y:.3f} {z:.3f}" for x, y, z in vertices.tolist()]
-    lines += [f"vt {u:.6f} {v:.6f}" for u, v in uv.tolist()]
+    lines += [f"v {x:.3f} {y:.3f} {z:.3f}" for x, y, z in mesh.vertices.tolist()]
+    lines += [f"vt {u:.6f} {v:.6f}" for u, v in mesh.uv.tolist()]
     lines.append(f"usemtl {material}")
-    lines += [f"f {a}/{a} {b}/{b} {c}/{c}" for a, b, c in (triangles.astype(int) + 1).tolist()]
+    lines += [f"f {a}/{a} {b}/{b} {c}/{c}" for a, b, c in (mesh.triangles.astype(int) + 1).tolist()]
     yield f"odm_texturing/{_MODEL}.obj", ("\n".join(lines) + "\n").encode()
     text = f"newmtl {material}\nKa 1 1 1\nKd 1 1 1\nillum 1\nmap_Kd {picture}\n"
     yield f"odm_texturing/{_MODEL}.mtl", text.encode()
-    yield f"odm_texturing/{picture}", _picture(relief, "PNG")
+    yield f"odm_texturing/{picture}", _png(relief)
     if as_glb:
-        mesh = Mesh(vertices, uv, triangles, _picture(relief, "JPEG"))
         yield f"odm_texturing/{_MODEL}.glb", write_glb(mesh)
 
 
-def _picture(relief: Relief, form: str) -> bytes:
+def _png(relief: Relief) -> bytes:
     from PIL import Image
 
     target = io.BytesIO()
-    Image.fromarray(relief.rgb).save(target, form)
+    Image.fromarray(relief.rgb).save(target, "PNG")
     return target.getvalue()
 
 
