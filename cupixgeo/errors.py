@@ -14,6 +14,7 @@
     ├── CloudError (ValueError)
     │   ├── FormatError                     not a format this toolkit reads or writes
     │   ├── CorruptFileError                the file contradicts itself or its size
+    │   ├── SourceChangedError              a file changed while it was read
     │   └── EmptyCloudError                 an operation needs at least one point
     ├── PhotoError (ValueError)             a photo cannot be read, or is no photo
     ├── MergeError (ValueError)             a merge cannot be planned from these inputs
@@ -99,6 +100,10 @@ class FormatError(CloudError):
 
 class CorruptFileError(CloudError):
     """The file contradicts itself or its own size."""
+
+
+class SourceChangedError(CloudError):
+    """A file changed, vanished or was replaced while it was read."""
 
 
 class EmptyCloudError(CloudError):

@@ -188,7 +188,7 @@ class PointStore:
         if self._reader is None:
             reader = self._open_reader()
             now, then = reader.info, self.info
-            if (now.size_bytes, now.point_count) != (then.size_bytes, then.point_count):
+            if _identity(now) != _identity(then):
                 reader.close()
                 raise CloudError(
                     f"{then.path} has changed since this dataset was opened "
@@ -255,6 +255,11 @@ class PointArray(BackendArray):
 
 
 _Placed = tuple[int, PointBlock]
+
+
+def _identity(info: CloudInfo) -> tuple[object, ...]:
+    """Tell a file from another one under its name, as far as that can be seen."""
+    return info.size_bytes, info.point_count, info.metadata.get("version")
 
 
 def _variable(

@@ -111,6 +111,10 @@ class PointBlock(Protocol):
         """One attribute, shape (n,), dtype as in `CloudInfo.attributes`."""
         ...
 
+    def select(self, which: slice | npt.NDArray[Any]) -> PointBlock:
+        """Take some of the points: a slice, a mask of shape (n,), or indices."""
+        ...
+
 
 class PointReader(Protocol):
     """An open point-cloud file. Use it as a context manager; not for two threads at once."""
@@ -171,3 +175,8 @@ class ColumnBlock:
     def column(self, name: str) -> npt.NDArray[Any]:
         """One attribute, shape (n,)."""
         return self.columns[name]
+
+    def select(self, which: slice | npt.NDArray[Any]) -> ColumnBlock:
+        """Take some of the points: a slice, a mask of shape (n,), or indices."""
+        columns = {name: values[which] for name, values in self.columns.items()}
+        return ColumnBlock(self.xyz[which], columns)

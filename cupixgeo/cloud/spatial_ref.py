@@ -90,7 +90,7 @@ def crs_attrs(crs: CRS) -> dict[str, Any]:
     """Attributes of ``spatial_ref``: WKT, CF parameters, and the name of a local frame."""
     try:
         attrs = dict(crs.to_cf())
-    except ProjCrsError:
+    except (ProjCrsError, KeyError):  # KeyError: a projection without a parameter it needs
         attrs = {"crs_wkt": crs.to_wkt()}
     name = frame_name(crs)
     if name is not None:

@@ -17,11 +17,9 @@ Source: G. Turk, *The PLY Polygon File Format* (1994).
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import laspy
@@ -31,11 +29,12 @@ import pandas as pd
 from pyproj import CRS
 
 from cupixgeo.cloud.schema import BLOCK_POINTS, Attribute, CloudInfo, ColumnBlock, FloatArray
-from cupixgeo.errors import CrsError
+from cupixgeo.errors import CrsError, FormatError
 from cupixgeo.formats.extent import box_of_points
 from cupixgeo.formats.frames import file_frame
+from cupixgeo.formats.opening import OpenFile, RemoteFile, Where, open_file
 from cupixgeo.formats.ply_header import BYTE_ORDERS, PlyHeader, read_header
-from cupixgeo.formats.refusals import check_columns, corrupt, unreadable
+from cupixgeo.formats.refusals import check_columns, corrupt
 from cupixgeo.geodesy.crs import CrsLike, as_crs, crs_label
 
 _CRS_COMMENT = re.compile(r"^(?:crs|srs|epsg)\b\s*[:=]?\s*(\S.*)$", re.IGNORECASE)
@@ -66,13 +65,17 @@ class PlyReader:
         `crs` is not a CRS.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, crs: CrsLike | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Where | OpenFile, *, crs: CrsLike | None = None) -> None:
+        file = path if isinstance(path, OpenFile) else open_file(path)
+        self.path = file.path
+        self._file: BinaryIO = file.stream
         try:
-            self._file: BinaryIO = self.path.open("rb")
-        except OSError as error:
-            raise unreadable(self.path, error) from error
-        try:
+            if isinstance(file, RemoteFile):
+                raise FormatError(
+                    f"{self.path} is a PLY file, and PLY has no parts that could be fetched alone. "
+                    "Download it, and open the file on this machine."
+                )
+            self._file.seek(0)
             self._header = read_header(self.path, self._file)
             self._names = attribute_names([p.name for p in self._header.vertex.properties])
             self.info: CloudInfo = self._describe(crs)

@@ -25,7 +25,9 @@ def unreadable(path: Path, error: OSError) -> CloudError:
             else f"and no folder {path.parent} either"
         )
         return CloudError(f"there is no file {path.name} {where}. Check the path.")
-    return CloudError(f"cannot read {path}: {error.strerror or error}.")
+    denied = isinstance(error, PermissionError)
+    remedy = "Ask its owner for the right to read it" if denied else "Check the disk it is on"
+    return CloudError(f"cannot read {path}: {error.strerror or error}. {remedy}.")
 
 
 def corrupt(path: Path, fact: str, remedy: str = GET_AGAIN) -> CorruptFileError:

@@ -15,14 +15,17 @@ from xarray.backends import BackendEntrypoint
 
 from cupixgeo.cloud.dataset import to_dataset
 from cupixgeo.errors import CloudError
+from cupixgeo.formats.extent import AreaLike
+from cupixgeo.formats.opening import is_address
 from cupixgeo.formats.registry import can_open, open_reader
 from cupixgeo.geodesy.crs import CrsLike, as_crs
+from cupixgeo.net.secret import redact
 
 
 class CupixGeoBackend(BackendEntrypoint):
-    """Open LAS, LAZ, COPC and PLY files with ``xarray.open_dataset``."""
+    """Open LAS, LAZ, COPC, PLY and virtual point clouds with ``xarray.open_dataset``."""
 
-    description = "Point clouds: LAS, LAZ, COPC and PLY"
+    description = "Point clouds: LAS, LAZ, COPC, PLY and VPC"
 
     def open_dataset(  # type: ignore[override]
         self,
@@ -30,26 +33,43 @@ class CupixGeoBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         crs: CrsLike | None = None,
+        bounds: AreaLike | None = None,
+        spacing_m: float | None = None,
     ) -> xr.Dataset:
-        """Open a point-cloud file; nothing is read but its header.
+        """Open a point-cloud file; nothing is read but its header, unless a part is asked for.
 
         Parameters
         ----------
-        filename_or_obj : path
-            The file.
+        filename_or_obj : path or str
+            The file, or its http(s) address.
         drop_variables : str or iterable of str
             Attributes to leave out.
         crs : CrsLike or None
             CRS of its coordinates, overriding what the file states.
+        bounds : AreaLike or None
+            Area to keep, in the file's CRS [CRS units]; see `open_cloud`.
+        spacing_m : float or None
+            Distance between points that is fine enough [m]; see `open_cloud`.
 
         Raises
         ------
         CloudError
-            The file cannot be read (see `cupixgeo.formats.registry.open_reader`).
+            The file cannot be read (see `cupixgeo.formats.registry.open_cloud`).
+        ServiceError, TransferError
+            The server does not give it, or not in parts.
         """
         given = None if crs is None else as_crs(crs)
-        path = os.path.abspath(os.fspath(filename_or_obj))
-        dataset = to_dataset(partial(open_reader, path, crs=given))
+        path = os.fspath(filename_or_obj)
+        where = path if is_address(path) else os.path.abspath(path)
+        if bounds is None and spacing_m is None:
+            dataset = to_dataset(partial(open_reader, where, crs=given))
+        else:
+            from cupixgeo.formats.parting import PartOpener
+
+            opener = PartOpener(where, crs=given, bounds=bounds, spacing_m=spacing_m)
+            dataset = to_dataset(opener)
+            dataset.attrs["history"] = str(opener)
+        dataset.encoding["source"] = redact(where)
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables
         if not dropped:
             return dataset

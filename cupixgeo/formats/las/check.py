@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from cupixgeo.errors import FormatError
 from cupixgeo.formats.las.chunks import ChunkTable, check_chunks
+from cupixgeo.formats.opening import OpenFile, open_file
 from cupixgeo.formats.refusals import corrupt, unreadable
 from cupixgeo.formats.sniff import describe_content
 
@@ -173,16 +174,24 @@ def check_las(path: str | os.PathLike[str]) -> LasHeaderFacts:
     ----------
     ASPRS LAS 1.4 R15, sections 2.4 to 2.7.
     """
-    file = Path(path)
+    file = open_file(path)
     try:
-        with file.open("rb") as stream:
-            facts = _header(file, stream)
-            facts = replace(facts, records=(*_vlrs(stream, facts), *_evlrs(stream, facts)))
-            if facts.is_compressed:
-                return _compressed(stream, facts)
-            return _uncompressed(stream, facts)
+        return check_open_las(file)
+    finally:
+        file.close()
+
+
+def check_open_las(file: OpenFile) -> LasHeaderFacts:
+    """Read the header of an open LAS or LAZ file; see `check_las`."""
+    stream = file.stream
+    try:
+        facts = _header(file)
+        facts = replace(facts, records=(*_vlrs(stream, facts), *_evlrs(stream, facts)))
+        if facts.is_compressed:
+            return _compressed(stream, facts)
+        return _uncompressed(stream, facts)
     except OSError as error:
-        raise unreadable(file, error) from error
+        raise unreadable(file.path, error) from error
 
 
 def record_data(stream: BinaryIO, record: LasRecord) -> bytes:
@@ -191,9 +200,10 @@ def record_data(stream: BinaryIO, record: LasRecord) -> bytes:
     return stream.read(record.length)
 
 
-def _header(path: Path, stream: BinaryIO) -> LasHeaderFacts:
-    size = os.fstat(stream.fileno()).st_size
-    head = stream.read(HEADER_BYTES[5])
+def _header(file: OpenFile) -> LasHeaderFacts:
+    path, size = file.path, file.size_bytes
+    file.stream.seek(0)
+    head = file.stream.read(HEADER_BYTES[5])
     if not head.startswith(SIGNATURE):
         raise FormatError(
             f"{path} is not a LAS or LAZ file but {describe_content(head)}, whatever its name "
@@ -279,13 +289,13 @@ def _check_layout(
 
 def _check_grid(facts: LasHeaderFacts) -> None:
     for axis, scale, offset in zip("xyz", facts.scales, facts.offsets, strict=True):
-        if not math.isfinite(scale) or scale == 0:
+        if not math.isfinite(scale * 2.0**31) or scale == 0:
             raise corrupt(
                 facts.path,
                 f"the scale of {axis} is {scale:g}, so its coordinates cannot be computed",
                 "Ask the producer of the file for its true scale.",
             )
-        if not math.isfinite(offset):
+        if not math.isfinite(abs(offset) + abs(scale) * 2.0**31):
             raise corrupt(
                 facts.path,
                 f"the offset of {axis} is {offset:g}, so its coordinates cannot be computed",

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.errors import FormatError
+from cupixgeo.formats.opening import OpenFile
 from cupixgeo.formats.refusals import corrupt
 
 if TYPE_CHECKING:
@@ -111,16 +112,16 @@ def check_chunks(stream: BinaryIO, facts: LasHeaderFacts, laszip: bytes) -> Chun
 
 
 def decode_chunks(
-    stream: BinaryIO,
+    file: OpenFile,
     facts: LasHeaderFacts,
     chunks: range,
     selection: Any,
 ) -> npt.NDArray[np.uint8]:
-    """Decompress consecutive chunks, on all cores.
+    """Decompress consecutive chunks, on all cores; for any thread, as `OpenFile.spans` is.
 
     Parameters
     ----------
-    stream : binary file
+    file : OpenFile
         The LAZ file.
     facts : LasHeaderFacts
         Its header, with the chunk table.
@@ -142,11 +143,9 @@ def decode_chunks(
     table = facts.chunks
     assert table is not None
     entries = [(int(table.points[chunk]), int(table.sizes[chunk])) for chunk in chunks]
-    parts = []
-    for chunk in chunks:
-        stream.seek(int(table.starts[chunk]))
-        parts.append(stream.read(int(table.sizes[chunk])))
-        check_layers(facts, table, chunk, parts[-1])
+    parts = file.spans([(int(table.starts[chunk]), int(table.sizes[chunk])) for chunk in chunks])
+    for chunk, part in zip(chunks, parts, strict=True):
+        check_layers(facts, table, chunk, part)
     out = np.zeros(int(table.points[chunks.start : chunks.stop].sum()) * facts.record_length, "u1")
     try:
         lazrs.decompress_points_with_chunk_table(
@@ -235,8 +234,10 @@ def _entries(
             f"{facts.point_count:,} points in chunks of {chunk_size:,} do not make the "
             f"{count:,} chunks its chunk table lists",
         )
+    records = [record.start for record in facts.records if record.start > position]
+    most = min([8 + ENTRY_BYTES * (count + 4), *(start - position for start in records)])
     stream.seek(position)
-    data = stream.read(8 + ENTRY_BYTES * (count + 4))
+    data = stream.read(most)
     try:
         entries: list[tuple[int, int]] = lazrs.read_chunk_table_only(io.BytesIO(data), vlr)
     except lazrs.LazrsError as error:

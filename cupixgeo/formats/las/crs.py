@@ -126,6 +126,12 @@ def _geotiff_candidates(stream: BinaryIO, facts: LasHeaderFacts) -> Iterator[_Ca
         yield from _from_keys(keys, origin)
 
 
+def crs_of_keys(keys: GeoKeys) -> CRS | None:
+    """Find the CRS that GeoTIFF keys state, in a file of any kind; None where they state none."""
+    found = (candidate.crs for candidate in _from_keys(keys, "the GeoTIFF keys"))
+    return next((crs for crs in found if crs is not None), None)
+
+
 def _keys(stream: BinaryIO, facts: LasHeaderFacts, directory: LasRecord) -> GeoKeys:
     def beside(record_id: int) -> bytes:
         found = [r for r in facts.find(PROJECTION, record_id) if r.length <= LARGEST_WKT]

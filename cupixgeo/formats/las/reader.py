@@ -7,9 +7,8 @@ layout; nothing is converted here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,7 +21,7 @@ from laspy.point.dims import get_sub_fields_dict
 
 from cupixgeo.cloud.schema import BLOCK_POINTS, CloudInfo, FloatArray
 from cupixgeo.formats.extent import box_of_points
-from cupixgeo.formats.las.check import LasHeaderFacts, check_las, record_data
+from cupixgeo.formats.las.check import LasHeaderFacts, check_open_las, record_data
 from cupixgeo.formats.las.chunks import damaged, decode_chunks
 from cupixgeo.formats.las.crs import resolve_crs
 from cupixgeo.formats.las.dimensions import (
@@ -31,7 +30,8 @@ from cupixgeo.formats.las.dimensions import (
     build_format,
     scalings_of,
 )
-from cupixgeo.formats.refusals import check_columns, corrupt, unreadable
+from cupixgeo.formats.opening import OpenFile, Where, open_file
+from cupixgeo.formats.refusals import check_columns, corrupt
 from cupixgeo.geodesy.crs import CrsLike, as_crs, crs_label
 
 LARGEST_CHUNK = 1_000_000
@@ -108,14 +108,18 @@ class LasBlock:
         values: npt.NDArray[Any] = (self.record[field] & np.uint8(sub_field.mask)) >> shift
         return values.astype(np.uint8, copy=False)
 
+    def select(self, which: slice | npt.NDArray[Any]) -> LasBlock:
+        """Take some of the points: a slice, a mask of shape (n,), or indices."""
+        return replace(self, record=self.record[which])
+
 
 class LasReader:
     """An open LAS, LAZ or COPC file. Use it as a context manager; not for two threads at once.
 
     Parameters
     ----------
-    path : path
-        The file.
+    path : path, str or OpenFile
+        The file, its http(s) address, or the file opened; it is closed with the reader.
     crs : CrsLike or None
         CRS of its coordinates, overriding what the file states.
 
@@ -123,18 +127,18 @@ class LasReader:
     ------
     CloudError
         The file is missing, not LAS (`FormatError`) or contradicts itself (`CorruptFileError`).
+    ServiceError, TransferError
+        The server does not give it.
     CrsError
         `crs` is not a CRS.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, crs: CrsLike | None = None) -> None:
-        self.facts: LasHeaderFacts = check_las(path)
-        self.path: Path = self.facts.path
+    def __init__(self, path: Where | OpenFile, *, crs: CrsLike | None = None) -> None:
+        self._open: OpenFile = path if isinstance(path, OpenFile) else open_file(path)
+        self._file: BinaryIO = self._open.stream
         try:
-            self._file: BinaryIO = self.path.open("rb")
-        except OSError as error:
-            raise unreadable(self.path, error) from error
-        try:
+            self.facts: LasHeaderFacts = check_open_las(self._open)
+            self.path: Path = self.facts.path
             self.point_format: laspy.PointFormat = build_format(
                 self.path,
                 self.facts.point_format,
@@ -143,7 +147,7 @@ class LasReader:
             )
             self.info: CloudInfo = self._describe(crs)
         except BaseException:
-            self._file.close()
+            self._open.close()
             raise
         self._dtype: np.dtype[Any] = np.dtype(self.point_format.dtype())
 
@@ -200,9 +204,30 @@ class LasReader:
         for record in records:
             yield LasBlock(record, self.point_format, scales, offsets)
 
+    def chunk(self, number: int, *, columns: Sequence[str] | None = None) -> LasBlock:
+        """Read one compressed chunk, from any thread as long as none uses `blocks`.
+
+        Parameters
+        ----------
+        number : int
+            Of the chunk, from 0.
+        columns : sequence of str or None
+            As for `blocks`.
+
+        Raises
+        ------
+        CorruptFileError
+            It is damaged.
+        """
+        check_columns(self.info, columns)
+        run = range(number, number + 1)
+        decoded = decode_chunks(self._open, self.facts, run, self._selection(columns))
+        scales, offsets = np.array(self.facts.scales), np.array(self.facts.offsets)
+        return LasBlock(decoded.view(self._dtype), self.point_format, scales, offsets)
+
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._open.close()
 
     def __enter__(self) -> LasReader:
         return self
@@ -220,10 +245,12 @@ class LasReader:
         for first in range(start, end, size):
             count = min(size, end - first)
             self._file.seek(self.facts.offset_to_points + first * self.facts.record_length)
-            record = np.fromfile(self._file, self._dtype, count)
-            if len(record) != count:
-                raise corrupt(self.path, f"the file ended at point {first + len(record):,}")
-            yield record
+            data = np.empty(count * self.facts.record_length, np.uint8)
+            got: int = self._file.readinto(data)  # type: ignore[attr-defined]
+            if got != len(data):
+                ended = first + got // self.facts.record_length
+                raise corrupt(self.path, f"the file ended at point {ended:,}")
+            yield data.view(self._dtype)
 
     def _chunked(
         self, size: int, start: int, end: int, selection: Any
@@ -244,7 +271,7 @@ class LasReader:
                 next_chunk = int(np.searchsorted(table.first_points, at, "right")) - 1
                 stop_chunk = int(np.searchsorted(table.first_points, last, "left"))
                 run = range(next_chunk, stop_chunk)
-                decoded = decode_chunks(self._file, self.facts, run, selection)
+                decoded = decode_chunks(self._open, self.facts, run, selection)
                 kept, kept_from = decoded.view(self._dtype), int(table.first_points[next_chunk])
                 parts.append(kept[at - kept_from : last - kept_from])
             yield parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -319,6 +346,8 @@ class LasReader:
             "created": facts.created.isoformat() if facts.created else "",
             "scalings": scalings_of(self.point_format),
         }
+        if self._open.version:
+            metadata["version"] = self._open.version
         if "gps_time" in self.point_format.dimension_names:
             metadata["gps_time"] = "standard" if facts.gps_standard_time else "week"
         return metadata

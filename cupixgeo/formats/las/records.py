@@ -136,7 +136,10 @@ class LayoutPlan:
 
 
 def plan_layout(
-    infos: Sequence[CloudInfo], formats: Sequence[laspy.PointFormat | None]
+    infos: Sequence[CloudInfo],
+    formats: Sequence[laspy.PointFormat | None],
+    *,
+    least_format: int = 0,
 ) -> LayoutPlan:
     """Choose the layout that keeps every attribute of every input.
 
@@ -149,6 +152,8 @@ def plan_layout(
         The inputs.
     formats : sequence of laspy.PointFormat or None
         Their LAS point formats; None for files of another kind.
+    least_format : int
+        Lowest point format to choose: 6 where only 6, 7 and 8 will do.
     """
     dropped = {
         name: "the waveform data it points to is not in the point records"
@@ -156,7 +161,7 @@ def plan_layout(
         for name in info.attribute_names
         if name in WAVEFORM
     }
-    point_format = _common_format(infos)
+    point_format = _common_format(infos, least_format)
     standard = set(laspy.PointFormat(point_format).standard_dimension_names)
     converted: dict[str, str] = {}
     extra: dict[str, ExtraDimension] = {}
@@ -174,11 +179,11 @@ def plan_layout(
     return LayoutPlan(layout, kept, converted, dropped)
 
 
-def _common_format(infos: Sequence[CloudInfo]) -> int:
+def _common_format(infos: Sequence[CloudInfo], least: int) -> int:
     formats = {info.point_format for info in infos}
     if len(formats) == 1:
         (only,) = formats
-        if only is not None:
+        if only is not None and only >= least:
             return WITHOUT_WAVEFORM.get(only, only)
     names = {name for info in infos for name in info.attribute_names}
     if "nir" in names:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from laspy.vlrs.known import WktCoordinateSystemVlr
 from pyproj import CRS
 
+from cupixgeo.errors import OutputError
 from cupixgeo.formats.las.records import RecordLayout
 from cupixgeo.formats.las.wkt import las_wkt
 
@@ -73,6 +75,33 @@ class LazChunk:
     returns: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class WriterState:
+    """How far a file is, so that another process can go on with it.
+
+    Parameters
+    ----------
+    position : int
+        Bytes that count; what lies behind is of no use.
+    chunks : tuple of (int, int)
+        Points and bytes of each compressed chunk.
+    returns, low, high : tuple of int
+        Points by return number (16); box of the stored integers (3 each).
+    rest : bytes
+        Records that do not fill a chunk yet.
+    created : str
+        Day in the header, ISO 8601.
+    """
+
+    position: int
+    chunks: tuple[tuple[int, int], ...]
+    returns: tuple[int, ...]
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+    rest: bytes
+    created: str
+
+
 class LasWriter:
     """A LAS 1.4 file being written, one block of records after the other.
 
@@ -92,9 +121,16 @@ class LasWriter:
         How points are cut when finished chunks are handed in with `write_chunk`; LAZ only.
     gps_standard_time : bool
         GPS time is adjusted standard time rather than GPS week seconds.
+    state : WriterState or None
+        Go on with the file at `path`, made with the same arguments, from there; None begins it.
+
+    Raises
+    ------
+    OutputError
+        The file at `path` is not the one the state is of.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a header holds, one keyword each
         self,
         path: Path,
         layout: RecordLayout,
@@ -105,38 +141,98 @@ class LasWriter:
         compressed: bool,
         chunks: ChunkPlan | None = None,
         gps_standard_time: bool = True,
+        state: WriterState | None = None,
     ) -> None:
         self._layout = layout
-        self._header = _header(layout, crs, scales, offsets, gps_standard_time=gps_standard_time)
+        self._header = las_header(layout, crs, scales, offsets, gps_standard_time=gps_standard_time)
+        self._created = dt.datetime.now(dt.UTC).date()
         self._returns = np.zeros(16, np.int64)
         self._low = np.full(3, np.iinfo(np.int64).max, np.int64)
         self._high = np.full(3, np.iinfo(np.int64).min, np.int64)
         self._return_mask = 15 if layout.point_format >= 6 else 7
         self.point_count = 0
-        self._file = path.open("w+b", buffering=WRITE_BUFFER)
-        self._compressor: lazrs.ParLasZipCompressor | None = None
+        self._file = path.open("w+b" if state is None else "r+b", buffering=WRITE_BUFFER)
         self._laszip: lazrs.LazVlr | None = None
         self._chunks: list[tuple[int, int]] = []
         self._chunk_plan = chunks
+        self._rest = np.empty(0, np.uint8)
         try:
-            self._start(compressed=compressed)
+            head = self._head(compressed=compressed, state=state)
+            if state is None:
+                self._file.write(head)
+            else:
+                self._continue(path, head, state)
         except BaseException:
             self._file.close()
             raise
 
-    def _start(self, *, compressed: bool) -> None:
+    def _head(self, *, compressed: bool, state: WriterState | None) -> bytes:
+        """Everything before the first point; counts and box are filled in at the end."""
+        if state is not None:
+            self._created = dt.date.fromisoformat(state.created)
+        self._header.creation_date = self._created
         if compressed:
             self._laszip = _compression(self._layout, self._chunk_plan)
-            self._header.vlrs.append(_laszip_vlr(self._laszip))
+            self._header.vlrs.append(laszip_record(self._laszip))
             self._header.set_compressed(True)
-        self._header.write_to(self._file)
+        head = io.BytesIO()
+        self._header.write_to(head)
+        return head.getvalue() + (b"" if self._laszip is None else TABLE_UNKNOWN)
+
+    def _continue(self, path: Path, head: bytes, state: WriterState) -> None:
+        size = self._file.seek(0, io.SEEK_END)
+        self._file.seek(0)
+        if size < state.position or self._file.read(len(head)) != head:
+            raise OutputError(
+                f"{path} is not what was left of this file when it was interrupted. Delete it and "
+                "begin again."
+            )
+        self._file.seek(state.position)
+        self._file.truncate()
+        self._chunks = list(state.chunks)
+        self._returns = np.array(state.returns, np.int64)
+        self._low, self._high = np.array(state.low), np.array(state.high)
+        self._rest = np.frombuffer(state.rest, np.uint8)
+        self.point_count = int(self._returns.sum())
+
+    def written(self) -> Iterator[npt.NDArray[Any]]:
+        """Read back the records written so far, some at a time; leaves the file as it was."""
+        end = self._file.tell()
+        size = self._layout.dtype.itemsize
+        at = int(self._header.offset_to_point_data)
         if self._laszip is None:
-            return
-        if self._chunk_plan is not None:
-            self._file.write(TABLE_UNKNOWN)
+            for start in range(at, end, CHUNK_POINTS * size):
+                self._file.seek(start)
+                data = self._file.read(min(CHUNK_POINTS * size, end - start))
+                yield np.frombuffer(data, self._layout.dtype)
         else:
-            self._compressor = lazrs.ParLasZipCompressor(self._file, self._laszip)
-            self._compressor.reserve_offset_to_chunk_table()
+            at += len(TABLE_UNKNOWN)
+            everything = lazrs.DecompressionSelection(lazrs.SELECTIVE_DECOMPRESS_ALL)
+            for points, length in self._chunks:
+                self._file.seek(at)
+                out = np.empty(points * size, np.uint8)
+                lazrs.decompress_points_with_chunk_table(
+                    self._file.read(length), self._laszip.record_data(), out,
+                    [(points, length)], everything,
+                )  # fmt: skip
+                yield out.view(self._layout.dtype)
+                at += length
+            yield self._rest.view(self._layout.dtype)
+        self._file.seek(end)
+
+    def state(self) -> WriterState:
+        """Say how far the file is; what was written by now is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return WriterState(
+            self._file.tell(),
+            tuple(self._chunks),
+            tuple(self._returns.tolist()),
+            tuple(int(value) for value in self._low),
+            tuple(int(value) for value in self._high),
+            self._rest.tobytes(),
+            self._created.isoformat(),
+        )
 
     @property
     def bounds(self) -> npt.NDArray[np.float64]:
@@ -154,15 +250,18 @@ class LasWriter:
         returns = np.bitwise_and(records["bit_fields"], self._return_mask)
         self._count(low, high, np.bincount(returns, minlength=16))
         data = np.ascontiguousarray(records).view(np.uint8)
-        if self._compressor is not None:
-            self._compressor.compress_many(data)
-        elif self._laszip is not None:
-            self._compress_chunks(data)
-        else:
+        if self._laszip is None:
             self._file.write(data.data)
+            return
+        data = np.concatenate([self._rest, data])
+        step = CHUNK_POINTS * self._layout.dtype.itemsize
+        whole = len(data) - len(data) % step
+        self._compress_chunks([data[at : at + step] for at in range(0, whole, step)])
+        self._rest = data[whole:].copy()
 
     def write_chunk(self, chunk: LazChunk) -> None:
         """Append a compressed chunk as it is; only with a `ChunkPlan`."""
+        self._compress_rest()
         self._count(chunk.low, chunk.high, chunk.returns)
         self._chunks.append((int(chunk.returns.sum()), len(chunk.data)))
         self._file.write(chunk.data)
@@ -178,15 +277,21 @@ class LasWriter:
         self._returns += returns
         self.point_count += int(returns.sum())
 
-    def _compress_chunks(self, data: npt.NDArray[np.uint8]) -> None:
-        step = CHUNK_POINTS * self._layout.dtype.itemsize
-        parts = [data[start : start + step] for start in range(0, len(data), step)]
+    def _compress_rest(self) -> None:
+        """Make a chunk of the points that do not fill one."""
+        rest, self._rest = self._rest, np.empty(0, np.uint8)
+        self._compress_chunks([rest] if len(rest) else [])
+
+    def _compress_chunks(self, parts: list[npt.NDArray[np.uint8]]) -> None:
+        if not parts:
+            return
         stream = io.BytesIO()
-        compressor = lazrs.ParLasZipCompressor(stream, self._laszip)
+        varying = _compression(self._layout, ChunkPlan(None))
+        compressor = lazrs.ParLasZipCompressor(stream, varying)
         compressor.compress_chunks(parts)
         compressor.done()
         stream.seek(0)
-        self._chunks += lazrs.read_chunk_table(stream, self._laszip)
+        self._chunks += lazrs.read_chunk_table(stream, varying)
         (table_at,) = struct.unpack_from("<q", stream.getbuffer())
         self._file.write(stream.getbuffer()[len(TABLE_UNKNOWN) : table_at])
 
@@ -201,9 +306,8 @@ class LasWriter:
         if self._file.closed:
             return
         try:
-            if self._compressor is not None:
-                self._compressor.done()
-            elif self._laszip is not None:
+            if self._laszip is not None:
+                self._compress_rest()
                 self._write_chunk_table()
             header = self._header
             header.point_count = self.point_count
@@ -237,7 +341,7 @@ class LasWriter:
             self.abort()
 
 
-def _header(
+def las_header(
     layout: RecordLayout,
     crs: CRS,
     scales: tuple[float, float, float],
@@ -245,6 +349,7 @@ def _header(
     *,
     gps_standard_time: bool,
 ) -> laspy.LasHeader:
+    """Make the header every file of this project begins with, and its WKT record."""
     header = laspy.LasHeader(version="1.4", point_format=layout.format)
     header.scales = np.array(scales)
     header.offsets = np.array(offsets)
@@ -270,7 +375,8 @@ def _compression(layout: RecordLayout, chunks: ChunkPlan | None) -> lazrs.LazVlr
     return lazrs.LazVlr(bytes(data))
 
 
-def _laszip_vlr(vlr: lazrs.LazVlr) -> laspy.VLR:
+def laszip_record(vlr: lazrs.LazVlr) -> laspy.VLR:
+    """Make the record that says how the points are compressed."""
     return laspy.VLR(
         user_id="laszip encoded",
         record_id=22204,
