@@ -1,4 +1,8 @@
-"""Whole processes, measured: wall clock, processor time and peak memory, side by side."""
+"""Whole processes, measured: wall clock, processor time and peak memory, side by side.
+
+A process is started by this file run as a script, which is small: the peak the system reports for
+a process counts that of the process it was started from.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +23,17 @@ class Run:
 
 def run(command: list[str]) -> Run:
     """Run one command to its end; a failure ends the benchmark with its message."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"failed with {process.returncode}: {' '.join(command)}")
-    wall = time.perf_counter() - started
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    figures = output([sys.executable, "-S", __file__, *command])
+    wall_s, cpu_s, peak_mib = map(float, figures.split())
+    return Run(wall_s, cpu_s, peak_mib)
+
+
+def output(command: list[str]) -> str:
+    """What a command prints; a failure ends the benchmark."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"failed with {done.returncode}: {' '.join(command)}")
+    return done.stdout
 
 
 def in_turn(commands: dict[str, list[str]], rounds: int) -> dict[str, list[Run]]:
@@ -53,3 +60,13 @@ def ratios(first: list[Run], second: list[Run]) -> tuple[float, float]:
         statistics.median(b.wall_s / a.wall_s for a, b in pairs),
         statistics.median(b.cpu_s / a.cpu_s for a, b in pairs),
     )
+
+
+if __name__ == "__main__":
+    started = time.perf_counter()
+    process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - started
+    print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    sys.exit(process.returncode)

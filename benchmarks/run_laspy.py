@@ -1,4 +1,4 @@
-"""The job done with a plain laspy + pyproj script that appends file by file: JOB OUT CRS."""
+"""The job done with a plain laspy + pyproj script that appends file by file: JOB OUT."""
 
 from __future__ import annotations
 
@@ -10,25 +10,38 @@ import laspy
 import numpy as np
 import pyproj
 
-job_path, out, crs = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+job_path, out = Path(sys.argv[1]), sys.argv[2]
 job = json.loads(job_path.read_text())
-to_crs = pyproj.Transformer.from_crs(job["crs"], crs, always_xy=True)
+moves = job["target"] != job["crs"]
+to_crs = pyproj.Transformer.from_crs(job["crs"], job["target"], always_xy=True)
+edge = job["options"].get("spacing_m")
+taken: np.ndarray = np.empty(0, "V12")
 writer = None
 for cloud in job["clouds"]:
     las = laspy.read(job_path.parent / cloud["file"])
-    matrix = np.array(cloud["matrix"]).reshape(4, 4)
-    placed = las.xyz @ matrix[:3, :3].T + matrix[:3, 3]
-    x, y, z = to_crs.transform(*placed.T)
+    x, y, z = las.xyz.T
+    if cloud["matrix"] is not None:
+        matrix = np.array(cloud["matrix"]).reshape(4, 4)
+        x, y, z = (las.xyz @ matrix[:3, :3].T + matrix[:3, 3]).T
+    if moves:
+        x, y, z = to_crs.transform(x, y, z)
     if writer is None:
         header = laspy.LasHeader(version="1.4", point_format=las.header.point_format.id)
-        header.scales = np.full(3, 0.001)
+        header.scales = np.full(3, job["scale"])
         header.offsets = np.floor([x.min(), y.min(), z.min()])
-        header.add_crs(pyproj.CRS(crs))
+        header.add_crs(pyproj.CRS(job["target"]))
         writer = laspy.open(out, mode="w", header=header)
     record = laspy.ScaleAwarePointRecord(
         las.points.array, writer.header.point_format, writer.header.scales, writer.header.offsets
     )
     record.x, record.y, record.z = x, y, z
+    if edge:
+        stored = np.column_stack([record.x, record.y, record.z])
+        cells = np.floor(stored / edge + 1e-6).astype(np.int32).view("V12").ravel()
+        new, first = np.unique(cells, return_index=True)
+        fresh = ~np.isin(new, taken)
+        taken = np.concatenate([taken, new[fresh]])
+        record = record[np.sort(first[fresh])]
     writer.write_points(record)
 if writer is not None:
     writer.close()

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cupixgeo import cli_jobs
+from cupixgeo import cli_jobs, cli_merge
 from cupixgeo.errors import ArgumentError, CupixGeoError, CupixGeoWarning
 from cupixgeo.terminal import print_facts, print_frame, progress_bars, say
 
@@ -45,7 +45,8 @@ class _Commands(TyperGroup):
             say("cupixgeo: " + " ".join(str(error).split()))
             raise typer.Exit(MISUSED if isinstance(error, ArgumentError) else FAILED) from error
         except KeyboardInterrupt as error:
-            say(_STOPPED_HOW.get(ctx.invoked_subcommand, "Stopped; nothing was kept."))
+            how = _STOPPED_HOW.get(ctx.invoked_subcommand, "Stopped; nothing was kept.")
+            say(str(error) or how)
             raise typer.Exit(STOPPED) from error
 
 
@@ -249,55 +250,7 @@ def _in_words(name: str, value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@app.command()
-def merge(  # noqa: PLR0913  one option each, as in cupixgeo.merge
-    inputs: Annotated[list[Path], typer.Argument(help="Files to merge.", exists=True)],
-    *,
-    to: Annotated[Path, typer.Option(help="Output, .laz or .las.")],
-    crs: Annotated[str | None, typer.Option(help="CRS of the output, like EPSG:32650.")] = None,
-    placements: Annotated[
-        Path | None, typer.Option(help="JSON file saying where inputs belong.", exists=True)
-    ] = None,
-    scale: Annotated[
-        float | None, typer.Option(help="Step of stored coordinates, CRS units.")
-    ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Call PROJ for every point.")] = False,
-    source_ids: Annotated[
-        bool, typer.Option("--source-ids", help="Number the sources in point_source_id.")
-    ] = False,
-    assume: Annotated[
-        list[str] | None, typer.Option(help="Declare what is not known, like CGCS2000='WGS 84'.")
-    ] = None,
-    report_html: Annotated[
-        Path | None, typer.Option(help="Also write a report page with pictures.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-) -> None:
-    """Merge point clouds into one file in one CRS.
-
-    Example: cupixgeo merge a.laz b.laz --to site.laz --crs EPSG:32650 --placements places.json
-    """
-    from cupixgeo.pipeline.merge import merge as merge_clouds
-    from cupixgeo.pipeline.placements import read_placements
-    from cupixgeo.pipeline.report_html import write_report
-
-    sources: list[Any] = list(inputs)
-    if placements is not None:
-        sources = list(read_placements(placements, inputs))
-    with progress_bars() as progress:
-        report = merge_clouds(
-            sources,
-            to,
-            crs=crs,
-            scale=scale,
-            exact=exact,
-            source_ids=source_ids,
-            assume=tuple(assume or ()),
-            progress=progress,
-        )
-        if report_html is not None:
-            write_report(report, report_html, progress=progress)
-    typer.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+cli_merge.add_to(app)
 
 
 @app.command()

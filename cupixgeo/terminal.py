@@ -25,6 +25,7 @@ _VERBS = {
     "list": "Listing",
     "download": "Downloading",
     "open": "Opening",
+    "index": "Indexing",
     "merge": "Merging",
     "picture": "Drawing",
     "check": "Checking",

@@ -18,6 +18,7 @@ from cupixgeo import demo
 from cupixgeo.cli import app
 from cupixgeo.emulator import Emulator
 from cupixgeo.errors import DiskFullError, PlacementWarning
+from cupixgeo.pipeline import journal, stream
 from cupixgeo.pipeline import merge as merge_module
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
@@ -164,6 +165,78 @@ def test_merge_brings_placed_files_together(run, clouds, tmp_path):
     assert np.abs(merged.xyz[300:] - expected).max() < 0.0006
     assert np.unique(merged.point_source_id).tolist() == [1, 2]
     assert "<svg" in page.read_text()
+
+
+def test_merge_takes_only_what_is_asked_for(run, clouds, tmp_path):
+    placed, _ = clouds
+    low = [UTM50[0] + 10, UTM50[1] + 10]
+    ring = [[*low], [low[0] + 80, low[1]], [low[0], low[1] + 60], [*low]]
+    area = tmp_path / "area.geojson"
+    area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    result = run(
+        "merge", placed, placed, "--to", tmp_path / "out.laz", "--polygon", area,
+        "--classes", "ground,3,4,5,6,7,8,9", "--returns", "first,2", "--drop-duplicates", "--json",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report["selection"]["classes"] == list(range(2, 10))
+    assert report["selection"]["returns"] == ["first", 2]
+    assert report["sources"][1]["points_kept"] == 0
+    assert list(report["removed"]) == ["outside", "class", "return", "duplicate"]
+    box = f"{low[0]},{low[1]},{low[0] + 20},{low[1] + 20}"
+    result = run("merge", placed, "--to", tmp_path / "o.laz", "--bounds", box, "--spacing-m", "9")
+    assert "outside the area" in result.stdout
+    assert "in a cube that has its point" in result.stdout
+
+
+def test_a_stopped_merge_goes_on_with_the_same_command(run, clouds, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "NOTE_EVERY_S", 0.0)
+    command = ["merge", clouds[0], clouds[0], "--to", tmp_path / "out.laz", "--resume"]
+    real, calls = stream.fit, []
+
+    def stop(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(stream, "fit", stop)
+    result = run(*command)
+    assert result.exit_code == 130
+    assert one_line(result) == (
+        "Stopped. What was finished is kept; the same command goes on from it."
+    )
+    assert "1 of 2 sources were finished before" in run(*command).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--classes", "graund"], 1, "Did you mean 'ground'"),
+        (["--returns", ","], 1, "empty"),
+        (["--spacing-m", "-1"], 1, "not a length"),
+        (["--polygon", "no.geojson"], 1, "cannot read the polygon"),
+        (["--bounds", "1,2,3"], 2, "four numbers"),
+        (["--bounds", "1,2,3,x"], 2, "not numbers"),
+        (["--bounds", "0,0,1,1", "--polygon", "x"], 2, "not both"),
+        (["--bounds", "116,39,117,40"], 1, "longitude and latitude"),
+    ],
+)
+def test_merge_refuses_a_request_that_makes_no_sense(run, clouds, tmp_path, options, code, words):
+    result = run("merge", clouds[0], "--to", tmp_path / "out.laz", *options)
+    assert result.exit_code == code
+    assert words in " ".join(result.stderr.split())
+    assert not (tmp_path / "out.laz").exists()
+    if code == 1:
+        one_line(result)
+
+
+def test_a_polygon_file_that_is_no_json_is_refused(run, clouds, tmp_path):
+    (tmp_path / "a.geojson").write_text("POLYGON ((0 0, 1 1))")
+    to, polygon = tmp_path / "out.laz", tmp_path / "a.geojson"
+    result = run("merge", clouds[0], "--to", to, "--polygon", polygon)
+    assert result.exit_code == 1
+    assert "is not GeoJSON" in one_line(result)
 
 
 def test_merge_says_in_words_what_it_did(run, clouds, tmp_path):

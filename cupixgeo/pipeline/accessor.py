@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from cupixgeo.cloud.schema import FloatArray
-    from cupixgeo.formats.extent import BoxLike
+    from cupixgeo.formats.extent import AreaLike
     from cupixgeo.geodesy.crs import CrsLike
     from cupixgeo.geodesy.transform import Transform
 
@@ -102,23 +102,24 @@ class CloudAccessor:
 
     def crop(
         self,
-        bounds: BoxLike | None = None,
+        bounds: AreaLike | None = None,
         *,
         z: tuple[float | None, float | None] | None = None,
     ) -> xr.Dataset:
-        """Keep the points inside a box, its edges included; see `cupixgeo.pipeline.place.crop`.
+        """Keep the points inside a box or polygon; see `cupixgeo.pipeline.place.crop`.
 
         Parameters
         ----------
-        bounds : 4 numbers or array_like, shape (2, 2) or (2, 3) [CRS units], or None
-            West, south, east, north; or the lowest and the highest corner.
+        bounds : 4 numbers; array_like, shape (2, 2), (2, 3) or (n, 2); mapping; or None
+            West, south, east, north, or the lowest and the highest corner, edges included; the
+            vertices of a polygon, or GeoJSON, in the cloud's CRS [CRS units].
         z : tuple of 2 (float or None) or None
-            Lowest and highest z [CRS units].
+            Lowest and highest z, both included [CRS units].
 
         Raises
         ------
         CloudError
-            `bounds` is not a box.
+            `bounds` is not an area, or not in the cloud's CRS.
         """
         from cupixgeo.pipeline.place import crop
 

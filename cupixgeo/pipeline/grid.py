@@ -16,13 +16,11 @@ import numpy.typing as npt
 from pyproj import CRS
 
 from cupixgeo.errors import GridOverflowError, MergeError
+from cupixgeo.geodesy.units import METRES_PER_DEGREE, metres_per_unit
 
 FloatArray = npt.NDArray[np.float64]
 
 INT32 = np.iinfo(np.int32)
-METRES_PER_DEGREE = 111_320.0
-"""Length of a degree of latitude, to the percent: for choosing scales and stating errors."""
-
 FLOAT_STEP_M = 1e-4
 """[m] step given to inputs that store coordinates as floats: a tenth of a millimetre."""
 
@@ -125,6 +123,7 @@ def plan_grid(
     *,
     steps_m: Sequence[float],
     scale: float | Sequence[float] | None = None,
+    one_file: bool = True,
 ) -> OutputGrid:
     """Choose the scale and offset for a box and the precision of the inputs.
 
@@ -138,6 +137,8 @@ def plan_grid(
         Coordinate step of each input, after its placement [m].
     scale : float, sequence of 3 float or None
         Wanted scale, CRS units; None takes the power of ten at or below the finest input step.
+    one_file : bool
+        Everything has to fit the grid; False where each file gets an offset of its own.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def plan_grid(
     round_to = np.where(np.array(metres) > METRES_PER_DEGREE / 100, DEGREE_OFFSET, LENGTH_OFFSET)
     offsets = np.rint((low + high) / 2 / round_to) * round_to
     reach = np.maximum(np.abs(high - offsets), np.abs(low - offsets)) / scales
-    if not (reach <= INT32.max).all():
+    if one_file and not (reach <= INT32.max).all():
         axis = int(np.argmin(reach <= INT32.max))
         fitting = 10.0 ** math.ceil(math.log10(float(reach[axis] * scales[axis]) / INT32.max))
         raise GridOverflowError(
@@ -166,23 +167,6 @@ def plan_grid(
             "merge fewer clouds into one file."
         )
     return OutputGrid(_triple(scales), _triple(offsets), metres)
-
-
-def metres_per_unit(crs: CRS, at: FloatArray) -> tuple[float, float, float]:
-    """Length [m] of one unit of each axis, x/y order, near a place given in the same CRS."""
-    vertical = _vertical_factor(crs)
-    if crs.is_geographic:
-        latitude = math.radians(float(at[1]))
-        east = METRES_PER_DEGREE * max(math.cos(latitude), 1e-6)
-        return east, METRES_PER_DEGREE, vertical
-    factor = float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
-    return factor, factor, vertical if len(crs.axis_info) > 2 else 1.0
-
-
-def _vertical_factor(crs: CRS) -> float:
-    if len(crs.axis_info) > 2:
-        return float(crs.axis_info[2].unit_conversion_factor)
-    return 1.0
 
 
 def _power_of_ten_below(value: float) -> float:

@@ -115,6 +115,14 @@ def from_lon_lat(crs: CRS, lon_lat: FloatArray) -> FloatArray:
     return operation.apply(np.column_stack([lon_lat, np.zeros(len(lon_lat))]))[:, :2]
 
 
+def box_corners(west: float, south: float, east: float, north: float) -> FloatArray:
+    """Corners of a box: shape (5, 2), float64, in the units of the arguments.
+
+    Counter-clockwise from the south-west corner, the first again at the end.
+    """
+    return np.array([[west, south], [east, south], [east, north], [west, north], [west, south]])
+
+
 def box_outline(west: float, south: float, east: float, north: float) -> FloatArray:
     """Corners of a box with `EDGE_STEPS` parts to an edge.
 
@@ -124,7 +132,7 @@ def box_outline(west: float, south: float, east: float, north: float) -> FloatAr
         Counter-clockwise from the south-west corner, the first point again at the end; in the
         units of the arguments.
     """
-    corners = np.array([[west, south], [east, south], [east, north], [west, north], [west, south]])
+    corners = box_corners(west, south, east, north)
     place = np.linspace(0, 4, 4 * EDGE_STEPS + 1)
     return np.column_stack([np.interp(place, np.arange(5), corners[:, i]) for i in (0, 1)])
 

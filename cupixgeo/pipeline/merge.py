@@ -6,35 +6,37 @@ when it is whole; a failure, a cancellation and Ctrl-C leave nothing behind.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from importlib.metadata import version
-
-import numpy as np
-import numpy.typing as npt
-import pyproj
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from cupixgeo.atomic import atomic_output
 from cupixgeo.cloud.schema import BLOCK_POINTS
 from cupixgeo.errors import MergeError
-from cupixgeo.geodesy.crs import CrsLike, crs_label
+from cupixgeo.formats.extent import AreaLike
+from cupixgeo.geodesy.crs import CrsLike
+from cupixgeo.pipeline.journal import forget_unfinished, resumable_output
+from cupixgeo.pipeline.merge_report import check_something_is_left, merge_report
 from cupixgeo.pipeline.plan import (
     LARGEST_SOURCE_ID,
-    MergePlan,
-    PlannedInput,
     SourceLike,
+    output_format,
     plan_merge,
 )
-from cupixgeo.pipeline.report import MergeReport, SourceReport
-from cupixgeo.pipeline.stream import StreamSettings, Tally, stream
+from cupixgeo.pipeline.report import MergeReport
+from cupixgeo.pipeline.selection import (
+    ClassLike,
+    ReturnLike,
+    read_selection,
+)
+from cupixgeo.pipeline.sieve import Sieve
+from cupixgeo.pipeline.stream import StreamSettings, stream
 from cupixgeo.progress import ProgressFn
-from cupixgeo.version import __version__
-
-FloatArray = npt.NDArray[np.float64]
 
 TOLERANCE_M = 1e-4
 """[m] largest interpolation error allowed; a tenth of the output scale where that is smaller."""
@@ -50,18 +52,27 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
     tolerance_m: float = TOLERANCE_M,
     source_ids: bool = False,
     assume: Sequence[str] = (),
+    bounds: AreaLike | None = None,
+    classes: ClassLike | Iterable[ClassLike] | None = None,
+    returns: ReturnLike | Iterable[ReturnLike] | None = None,
+    spacing_m: float | None = None,
+    drop_duplicates: bool = False,
+    resume: bool = False,
+    tile_m: float | None = None,
+    client: Any = None,
     block_points: int = BLOCK_POINTS,
     progress: ProgressFn | None = None,
     cancel: threading.Event | None = None,
 ) -> MergeReport:
-    """Merge point clouds into one LAS or LAZ file in one CRS.
+    """Merge point clouds into one LAS, LAZ or COPC file in one CRS.
 
     Parameters
     ----------
     sources : sequence of Source or path
         The inputs, in the order their points should have in the output.
     to : path
-        Output, ``.laz`` or ``.las``; replaced only when the new file is whole.
+        Output, ``.laz``, ``.las`` or ``.copc.laz``; replaced only when the new file is whole. COPC
+        holds the points in another order, and needs room beside it for all of them, uncompressed.
     crs : CrsLike or None
         Output CRS. None keeps the CRS the inputs share, or takes the site's UTM zone where they
         share only a georeference.
@@ -75,6 +86,32 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
         Set ``point_source_id`` to the number of the source, from 1.
     assume : sequence of str
         Declared assumptions where PROJ has no operation to be trusted; see `plan_operation`.
+    bounds : 4 numbers; array_like, shape (2, 2), (2, 3) or (n, 2); mapping; or None
+        Keep points in this box or polygon, in the output CRS [CRS units]; see `read_area`. A
+        box holds all its edges, a polygon those in the west and south. Sources that lie outside
+        by their headers are not decoded.
+    classes : int, str, iterable of them, or None
+        Keep points of these classes: codes, or names of the LAS specification (``"ground"``).
+        A source without classification is an error.
+    returns : int, str, iterable of them, or None
+        Keep these returns: numbers, ``"first"`` (number 1), ``"last"`` or ``"single"``. A source
+        without return numbers is an error.
+    spacing_m : float or None
+        Keep one point in each cube of this edge [m]: the first, so that sources named first win.
+        The cubes start at the CRS's origin.
+    drop_duplicates : bool
+        Keep the first of the points that have the same stored coordinates and, where the point
+        format has them, the same GPS time, return number and scanner channel. PROJ is called for
+        every point then, so that the same point is rounded alike in every source.
+    resume : bool
+        Keep what is finished when the merge is interrupted, even by a power cut, and go on from
+        there when called again with the same arguments; the output is the same, byte for byte. For
+        LAS and LAZ; tiles always go on. What is kept are two hidden files beside the output.
+    tile_m : float or None
+        Make COPC tiles of this edge [m] in place of one file, with a catalogue of them; `to` is
+        a folder then. See `cupixgeo.pipeline.tiles`.
+    client : distributed.Client or None
+        Dask cluster that makes the tiles; None makes them here.
     block_points : int
         Points held at a time by each of the three stages.
     progress : callable or None
@@ -90,7 +127,8 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
     Raises
     ------
     MergeError
-        No input, no point, the output is an input, or the inputs have no common CRS.
+        No input, no point, the output is an input, the inputs have no common CRS, or no point is
+        left of them.
     GridOverflowError
         Coordinates do not fit the output's scale.
     FormatError, CorruptFileError
@@ -112,103 +150,67 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
     started = time.perf_counter()
     if block_points < 1:
         raise MergeError(f"block_points={block_points} must be at least 1.")
+    if source_ids and len(sources) > LARGEST_SOURCE_ID:
+        raise MergeError(
+            f"source_ids=True numbers at most {LARGEST_SOURCE_ID} sources; there are "
+            f"{len(sources)}. Leave it out, or merge in parts."
+        )
+    selection = read_selection(
+        bounds=bounds,
+        classes=classes,
+        returns=returns,
+        spacing_m=spacing_m,
+        drop_duplicates=drop_duplicates,
+    )
+    tolerance = None if exact or drop_duplicates else tolerance_m
+    if tile_m is not None:
+        from cupixgeo.pipeline.tiles.merge import merge_tiles
+        from cupixgeo.pipeline.tiles.plan import TileOptions
+
+        options = TileOptions(tile_m, crs, scale, tuple(assume), tolerance, source_ids, selection)
+        return merge_tiles(sources, to, options, client=client, progress=progress, cancel=cancel)
+    if client is not None:
+        raise MergeError("client= makes tiles on a cluster. Give tile_m= as well, like 250.")
+    if resume and output_format(Path(to)) == "COPC":
+        raise MergeError(
+            f"resume=True cannot go on with a COPC file ({to}). Write .laz, or tiles with tile_m=."
+        )
     with ExitStack() as stack:
         plan = plan_merge(
-            sources, to, stack, crs=crs, scale=scale, assume=assume, progress=progress
+            sources,
+            to,
+            stack,
+            crs=crs,
+            scale=scale,
+            assume=assume,
+            selection=selection,
+            progress=progress,
         )
-        if source_ids and len(plan.inputs) > LARGEST_SOURCE_ID:
-            raise MergeError(
-                f"source_ids=True numbers at most {LARGEST_SOURCE_ID} sources; there are "
-                f"{len(plan.inputs)}. Leave it out, or merge in parts."
-            )
         settings = StreamSettings(
-            None if exact else tolerance_m, source_ids, block_points, progress, cancel
+            tolerance,
+            source_ids,
+            block_points,
+            progress,
+            cancel,
+            None
+            if selection is None
+            else Sieve(selection, plan.grid, plan.layout.layout, plan.crs),
         )
-        with atomic_output(plan.to) as partial:
-            tallies, bounds = stream(plan, partial, settings)
-        return _report(plan, tallies, bounds, source_ids, time.perf_counter() - started)
-
-
-def _report(
-    plan: MergePlan,
-    tallies: list[Tally],
-    bounds: FloatArray,
-    source_ids: bool,
-    seconds: float,
-) -> MergeReport:
-    accuracies = [p.chain.accuracy_m for p in plan.inputs]
-    known = [a for a in accuracies if a is not None]
-    assumptions: dict[str, None] = {}
-    for planned in plan.inputs:
-        assumptions |= dict.fromkeys(planned.chain.assumptions)
-    converted = dict(plan.layout.converted)
-    if source_ids:
-        converted["point_source_id"] = "set to the number of the source, from 1"
-    return MergeReport(
-        path=str(plan.to),
-        format="LAZ" if plan.compressed else "LAS",
-        version="1.4",
-        point_format=plan.layout.layout.point_format,
-        points_in=plan.point_count,
-        points_kept=sum(tally.points for tally in tallies),
-        bounds=_box(bounds),
-        crs=crs_label(plan.crs),
-        crs_wkt=plan.crs.to_wkt(),
-        scales=plan.grid.scales,
-        offsets=plan.grid.offsets,
-        quantisation_error_m=max(tally.quantisation_m for tally in tallies),
-        interpolation_error_m=max(tally.interpolation_m for tally in tallies),
-        accuracy_m=max(known) if len(known) == len(accuracies) else None,
-        assumptions=tuple(assumptions),
-        notes=(*plan.notes, *_gps_notes(plan)),
-        attributes_kept=plan.layout.kept,
-        attributes_converted=converted,
-        attributes_dropped=plan.layout.dropped,
-        bytes_in=sum(p.info.size_bytes for p in plan.inputs),
-        bytes_out=plan.to.stat().st_size,
-        seconds=seconds,
-        sources=tuple(map(_source_report, plan.inputs, tallies)),
-        software=_software(),
-        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _source_report(planned: PlannedInput, tally: Tally) -> SourceReport:
-    info = planned.info
-    return SourceReport(
-        name=planned.source.label,
-        path=str(info.path),
-        format=info.format,
-        point_format=info.point_format,
-        method=tally.method,
-        points_in=info.point_count,
-        points_kept=tally.points,
-        bytes=info.size_bytes,
-        crs=f"{crs_label(info.crs)}, {info.crs_source}",
-        operation=planned.chain.to_dict(),
-        bounds=_box(np.stack([tally.low, tally.high])) if tally.points else None,
-        interpolation_error_m=tally.interpolation_m,
-        seconds=tally.seconds,
-        provenance=dict(planned.source.provenance),
-    )
-
-
-def _gps_notes(plan: MergePlan) -> list[str]:
-    kinds = {p.info.metadata.get("gps_time") for p in plan.inputs} - {None}
-    if len(kinds) < 2:
-        return []
-    return ["some inputs give GPS time as week seconds, some as standard time: values are as read"]
-
-
-def _box(bounds: FloatArray) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    low, high = ((float(x), float(y), float(z)) for x, y, z in bounds)
-    return low, high
-
-
-def _software() -> Mapping[str, str]:
-    return {
-        "cupixgeo": __version__,
-        "PROJ": pyproj.proj_version_str,
-        "pyproj": pyproj.__version__,
-        "lazrs": version("lazrs"),
-    }
+        if resume:
+            with resumable_output(plan.to) as (unfinished, journal):
+                tallies, bounds = stream(plan, unfinished, replace(settings, journal=journal))
+                check_something_is_left(plan, tallies)
+            plan = replace(plan, notes=(*plan.notes, *journal.notes))
+        else:
+            with atomic_output(plan.to) as partial:
+                tallies, bounds = stream(plan, partial, settings)
+                check_something_is_left(plan, tallies)
+            forget_unfinished(plan.to)
+        return merge_report(
+            plan,
+            tallies,
+            bounds,
+            source_ids=source_ids,
+            bytes_out=plan.to.stat().st_size,
+            seconds=time.perf_counter() - started,
+        )

@@ -29,7 +29,12 @@ COLORMAPS: dict[str, tuple[str, ...]] = {
 """Colours from the lowest to the highest value, evenly spaced."""
 
 
-def picture(view: TopView, *, by: Literal["best", "colour", "height"] = "best") -> Image:
+def picture(
+    view: TopView,
+    *,
+    by: Literal["best", "colour", "height"] = "best",
+    heights: tuple[float, float] | None = None,
+) -> Image:
     """Draw a top view with shaded relief; small gaps are closed, the rest is transparent.
 
     Parameters
@@ -39,17 +44,19 @@ def picture(view: TopView, *, by: Literal["best", "colour", "height"] = "best") 
     by : {"best", "colour", "height"}
         The points' own colours, or heights from `height_range`; ``"best"`` takes the colours
         where there are any.
+    heights : tuple of 2 float or None
+        Heights the colours run between, CRS units, to compare pictures; `height_range` otherwise.
 
     Returns
     -------
     Image
         Shape (rows, columns, 4), uint8 RGBA.
     """
-    heights, seen = close_gaps(view.height, view.seen)
-    light = hillshade(heights, seen, view)
+    relief, seen = close_gaps(view.height, view.seen)
+    light = hillshade(relief, seen, view)
     if by == "height" or view.colour is None:
-        low, high = height_range(view)
-        base = colours((heights - low) / max(high - low, 1e-9), "height").astype(np.float64)
+        low, high = heights or height_range(view)
+        base = colours((relief - low) / max(high - low, 1e-9), "height").astype(np.float64)
         light = 0.40 + 0.60 * light
     else:
         bands = (close_gaps(view.colour[..., i], view.seen)[0] for i in range(3))

@@ -11,23 +11,20 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.cloud.spatial_ref import AXES, POINT, check_cloud, dataset_crs, with_crs
 from cupixgeo.errors import CloudError, FrameError
-from cupixgeo.formats.extent import BoxLike, read_box
+from cupixgeo.formats.extent import AreaLike, read_area
 from cupixgeo.geodesy.chain import plan_chain
 from cupixgeo.geodesy.crs import CrsLike, as_crs, crs_label, same_crs
 from cupixgeo.geodesy.transform import Transform
+from cupixgeo.geodesy.units import metres_per_unit
 from cupixgeo.pipeline.dataset_reader import DatasetReader
-from cupixgeo.pipeline.grid import FLOAT_STEP_M, metres_per_unit
+from cupixgeo.pipeline.grid import FLOAT_STEP_M
 
 Apply = Callable[[FloatArray], FloatArray]
-
-LARGEST_PACKED = 2**62
-"""Voxels that can be numbered with one 64-bit integer."""
 
 
 def place(dataset: xr.Dataset, transform: Transform) -> xr.Dataset:
@@ -100,33 +97,38 @@ def to_crs(dataset: xr.Dataset, crs: CrsLike, *, assume: str | Iterable[str] = (
 
 def crop(
     dataset: xr.Dataset,
-    bounds: BoxLike | None = None,
+    bounds: AreaLike | None = None,
     *,
     z: tuple[float | None, float | None] | None = None,
 ) -> xr.Dataset:
-    """Keep the points inside a box, its edges included.
+    """Keep the points inside an area.
 
     Parameters
     ----------
     dataset : xarray.Dataset
         The cloud.
-    bounds : 4 numbers or array_like, shape (2, 2) or (2, 3) [CRS units], or None
-        West, south, east, north; or the lowest and the highest corner.
+    bounds : 4 numbers; array_like, shape (2, 2), (2, 3) or (n, 2); mapping; or None
+        West, south, east, north, or the lowest and the highest corner, edges included; the
+        vertices of a polygon, or GeoJSON, in the cloud's CRS [CRS units]. Of a polygon, west and
+        south edges are inside, east and north edges are not; see `read_area`.
     z : tuple of 2 (float or None) or None
-        Lowest and highest z [CRS units]; None where there is no limit.
+        Lowest and highest z, both included [CRS units]; None where there is no limit.
 
     Raises
     ------
     CloudError
-        `bounds` is not a box.
+        `bounds` is not an area, or not in the cloud's CRS.
     """
-    low, high = read_box(bounds, z)
+    area = read_area(bounds, z=z)
     kept = []
     at = 0
     for block in DatasetReader(dataset).blocks(columns=()):
-        inside = ((block.xyz >= low) & (block.xyz <= high)).all(axis=1)
+        inside = area.contains(*block.xyz.T)
         kept.append(np.flatnonzero(inside) + at)
         at += len(block)
+        if at == dataset.sizes[POINT] and not any(map(len, kept)):
+            box = np.stack([np.fmin.reduce(block.xyz), np.fmax.reduce(block.xyz)])
+            area.check_units(box, dataset_crs(dataset), "this cloud")
     return dataset.isel({POINT: np.concatenate(kept) if kept else np.empty(0, np.int64)})
 
 
@@ -165,9 +167,16 @@ def thin(
             f"{crs_label(crs)} is in degrees, so a spacing in metres means nothing in it. "
             "Bring the cloud to a projected CRS first, with .cloud.to_crs."
         )
-    edge = spacing_m / np.array(metres_per_unit(crs, np.zeros(3)))
-    cells = [np.floor(b.xyz / edge) for b in DatasetReader(dataset).blocks(columns=())]
-    return dataset.isel({POINT: _first_of_each(np.concatenate(cells or [np.empty((0, 3))]))})
+    from cupixgeo.cloud.voxels import VoxelSet
+
+    cubes = VoxelSet((spacing_m / np.array(metres_per_unit(crs, np.zeros(3)))).tolist())
+    kept = []
+    at = 0
+    for block in DatasetReader(dataset).blocks(columns=()):
+        finite = np.isfinite(block.xyz).all(axis=1)
+        kept.append(np.flatnonzero(cubes.claim(*block.xyz.T, finite)) + at)
+        at += len(block)
+    return dataset.isel({POINT: np.concatenate(kept) if kept else np.empty(0, np.int64)})
 
 
 def coordinate_step_m(dataset: xr.Dataset) -> float:
@@ -216,21 +225,3 @@ def _eager(dataset: xr.Dataset, apply: Apply) -> list[FloatArray]:
         result[:, at : at + len(block)] = apply(block.xyz).T
         at += len(block)
     return list(result)
-
-
-def _first_of_each(cells: FloatArray) -> npt.NDArray[np.int64]:
-    """Index of the first point in each cell, in the points' order."""
-    usable = np.flatnonzero(np.isfinite(cells).all(axis=1))
-    if not len(usable):
-        return usable
-    cells = cells[usable]
-    low = cells.min(axis=0)
-    size = cells.max(axis=0) - low + 1
-    if np.prod(size) < LARGEST_PACKED:
-        number = (cells - low).astype(np.int64) @ np.array(
-            [size[1] * size[2], size[2], 1], np.int64
-        )
-        first = np.unique(number, return_index=True)[1]
-    else:
-        first = np.unique(cells, axis=0, return_index=True)[1]
-    return usable[np.sort(first)]

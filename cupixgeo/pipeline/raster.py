@@ -16,7 +16,7 @@ from pyproj import CRS
 
 from cupixgeo.cloud.schema import CloudInfo, FloatArray, PointReader
 from cupixgeo.errors import EmptyCloudError
-from cupixgeo.pipeline.grid import metres_per_unit
+from cupixgeo.geodesy.units import metres_per_unit
 from cupixgeo.progress import Progress, ProgressFn
 
 Image = npt.NDArray[np.uint8]

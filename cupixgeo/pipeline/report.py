@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cupixgeo.atomic import atomic_output
+from cupixgeo.pipeline.selection import LEFT_OUT
 
 Bounds = tuple[tuple[float, float, float], tuple[float, float, float]]
 """((min x, min y, min z), (max x, max y, max z)) in the output CRS."""
@@ -33,9 +34,10 @@ class SourceReport:
         LAS point record format of the input.
     method : str
         ``"layers"``: only the coordinate layers of its chunks were decoded and encoded, all else
-        was copied; ``"records"``: whole records were.
+        was copied; ``"records"``: whole records were; ``"skipped"``: nothing, its box has no
+        wanted point.
     points_in, points_kept : int
-        Points read, and points written.
+        Points of the file, and points written.
     bytes : int
         Size of the input file [byte].
     crs : str
@@ -51,6 +53,9 @@ class SourceReport:
         Time spent on this input [s].
     provenance : mapping
         As given with the `Source`.
+    removed : mapping of str to int
+        Points left out, by rule: ``"outside"``, ``"class"``, ``"return"``, ``"duplicate"``,
+        ``"thinned"``; each point counts once, for the first rule it fails.
     """
 
     name: str
@@ -67,6 +72,7 @@ class SourceReport:
     interpolation_error_m: float
     seconds: float
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,10 @@ class MergeReport:
         Versions of this package, PROJ and the codec.
     created : str
         UTC time, ISO 8601.
+    selection : mapping
+        What was asked for of the points (`Selection.to_dict`); empty where all were.
+    removed : mapping of str to int
+        Points left out, by rule, over all sources.
     """
 
     path: str
@@ -138,6 +148,8 @@ class MergeReport:
     sources: tuple[SourceReport, ...]
     software: Mapping[str, str]
     created: str
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    removed: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, numbers and strings."""
@@ -169,6 +181,9 @@ class MergeReport:
             f"interpolation {self.interpolation_error_m * 1e3:.2g} mm",
             f"  {self.seconds:.1f} s",
         ]
+        if self.removed:
+            counts = (f"{count:,} {LEFT_OUT[rule]}" for rule, count in self.removed.items())
+            lines.insert(1, f"  left out: {', '.join(counts)}")
         lines += [f"  note: {note}" for note in (*self.assumptions, *self.notes)]
         return "\n".join(lines)
 

@@ -30,6 +30,7 @@ from cupixgeo.pipeline.picture import (
 from cupixgeo.pipeline.quantities import accuracy, area, length, millimetres, size
 from cupixgeo.pipeline.raster import TopView, density, read_top_view
 from cupixgeo.pipeline.report import MergeReport, SourceReport
+from cupixgeo.pipeline.report_selection import selection_section
 from cupixgeo.progress import ProgressFn
 
 
@@ -95,6 +96,7 @@ def report_page(report: MergeReport, view: TopView | None) -> str:
         _extent(report),
         _coordinates(report),
         _sources(report),
+        selection_section(report),
         _precision(report),
         _attributes(report),
         _provenance(report),
@@ -120,7 +122,7 @@ def _facts(report: MergeReport, view: TopView | None, density_m2: Any) -> str:
     if report.points_kept == report.points_in:
         kept = "all that were read"
     else:
-        kept = f"of {report.points_in:,} read"
+        kept = f"of {report.points_in:,}"
     facts = [("Points", f"{report.points_kept:,}", kept)]
     if view is not None:
         facts += [

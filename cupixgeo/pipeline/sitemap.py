@@ -29,7 +29,7 @@ from cupixgeo.atomic import atomic_output
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.errors import CloudError, EmptyCloudError
 from cupixgeo.geodesy.crs import CrsLike, as_crs, crs_label
-from cupixgeo.pipeline.grid import metres_per_unit
+from cupixgeo.geodesy.units import metres_per_unit
 from cupixgeo.pipeline.lonlat import (
     MapPicture,
     box_outline,
@@ -311,7 +311,7 @@ def _page(title: str, lede: str, data: Mapping[str, Any]) -> str:
         leaflet_style=leaflet_style,
         style=text("map.css"),
         leaflet=script,
-        script=text("map.js"),
+        script=text("mapping.js") + text("map.js"),
         # "<" cannot end the element it stands in
         data=json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
     )

@@ -1,4 +1,4 @@
-"""A point-cloud dataset into a file: LAS, LAZ or PLY, whole or not at all."""
+"""A point-cloud dataset into a file: LAS, LAZ, COPC or PLY, whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,21 +7,33 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from cupixgeo.atomic import atomic_output, check_output, output_error
 from cupixgeo.cloud.dataset import variable_name
-from cupixgeo.cloud.spatial_ref import AXES
+from cupixgeo.cloud.schema import FloatArray
+from cupixgeo.cloud.spatial_ref import AXES, POINT, dataset_crs
 from cupixgeo.errors import CloudError, CupixGeoWarning, FormatError, OutputError
-from cupixgeo.formats.las.records import ExtraDimension, LayoutPlan, RecordConverter, plan_layout
+from cupixgeo.formats.las.records import (
+    ExtraDimension,
+    LayoutPlan,
+    RecordConverter,
+    RecordLayout,
+    plan_layout,
+)
 from cupixgeo.formats.las.writer import LasWriter
 from cupixgeo.formats.ply_writer import write_ply
+from cupixgeo.geodesy.units import metres_per_unit
 from cupixgeo.pipeline.dataset_reader import DatasetReader
-from cupixgeo.pipeline.grid import OutputGrid, metres_per_unit, plan_grid
+from cupixgeo.pipeline.grid import OutputGrid, plan_grid
 from cupixgeo.pipeline.place import coordinate_step_m
+from cupixgeo.pipeline.plan import least_point_format, output_format
+
+if TYPE_CHECKING:
+    from cupixgeo.formats.copc.writer import CopcWriter
 
 WRITABLE = (".laz", ".las", ".ply")
 
@@ -39,8 +51,8 @@ def write(
     dataset : xarray.Dataset
         A cloud of any size; it is read and written block by block.
     to : path
-        ``.laz`` or ``.las`` (LAS 1.4), or ``.ply`` (binary). An existing file is replaced when
-        the new one is whole.
+        ``.laz``, ``.las`` (LAS 1.4), ``.copc.laz`` or ``.ply`` (binary). An existing file is
+        replaced when the new one is whole. COPC holds the points in another order.
     scale : float, sequence of 3 float or None
         Step of the stored integers, CRS units; not for PLY. None keeps the grid of the file the
         cloud came from while it has not been moved, and is never coarser than it afterwards.
@@ -71,9 +83,9 @@ def write(
     """
     path = Path(to)
     kind = path.suffix.lower()
-    if kind not in WRITABLE or path.name.lower().endswith(".copc.laz"):
+    if kind not in WRITABLE:
         raise FormatError(
-            f"cannot write {path.name}: choose a name that ends in .laz, .las or .ply."
+            f"cannot write {path.name}: choose a name that ends in .laz, .las, .copc.laz or .ply."
         )
     check_output(path)
     _check_not_own_source(dataset, path)
@@ -83,8 +95,10 @@ def write(
             if kind == ".ply":
                 write_ply(partial, reader)
             else:
-                _write_las(dataset, reader, partial, scale, compressed=kind == ".laz")
+                _write_las(dataset, reader, partial, scale, output_format(path))
         except OSError as error:
+            if isinstance(error, OutputError):
+                raise
             raise output_error(error, path) from error
     return path
 
@@ -94,26 +108,18 @@ def _write_las(
     reader: DatasetReader,
     partial: Path,
     scale: float | Sequence[float] | None,
-    *,
-    compressed: bool,
+    kind: str,
 ) -> None:
     info = reader.info
-    plan = _layout(dataset, reader)
+    plan = _layout(dataset, reader, least_point_format(kind))
     if plan.dropped:
         reasons = "; ".join(dict.fromkeys(plan.dropped.values()))
         text = f"not written: {', '.join(plan.dropped)} ({reasons})"
         warnings.warn(text, CupixGeoWarning, stacklevel=4)
-    grid = _grid(dataset, reader, scale)
+    box = reader.bounds()
+    grid = _grid(dataset, box, scale)
     convert = RecordConverter(plan.layout, info, None)
-    with LasWriter(
-        partial,
-        plan.layout,
-        crs=info.crs,
-        scales=grid.scales,
-        offsets=grid.offsets,
-        compressed=compressed,
-        gps_standard_time=dataset.attrs.get("gps_time") != "week",
-    ) as writer:
+    with _open_writer(partial, kind, plan.layout, grid, dataset, box) as writer:
         for block in reader.blocks():
             records = convert(block)
             steps = grid.quantise(block.xyz, name=info.path.name).steps
@@ -122,7 +128,42 @@ def _write_las(
             writer.write(records)
 
 
-def _layout(dataset: xr.Dataset, reader: DatasetReader) -> LayoutPlan:
+def _open_writer(
+    partial: Path,
+    kind: str,
+    layout: RecordLayout,
+    grid: OutputGrid,
+    dataset: xr.Dataset,
+    box: FloatArray,
+) -> LasWriter | CopcWriter:
+    crs = dataset_crs(dataset)
+    standard = dataset.attrs.get("gps_time") != "week"
+    if kind != "COPC":
+        return LasWriter(
+            partial,
+            layout,
+            crs=crs,
+            scales=grid.scales,
+            offsets=grid.offsets,
+            compressed=kind == "LAZ",
+            gps_standard_time=standard,
+        )
+    from cupixgeo.formats.copc.writer import CopcWriter
+
+    return CopcWriter(
+        partial,
+        layout,
+        crs=crs,
+        scales=grid.scales,
+        offsets=grid.offsets,
+        low=box[0],
+        high=box[1],
+        point_count=dataset.sizes[POINT],
+        gps_standard_time=standard,
+    )
+
+
+def _layout(dataset: xr.Dataset, reader: DatasetReader, least_format: int) -> LayoutPlan:
     """Plan the record layout, giving scaled extra dimensions their scale back."""
     info = reader.info
     for attribute in info.attributes:
@@ -131,7 +172,7 @@ def _layout(dataset: xr.Dataset, reader: DatasetReader) -> LayoutPlan:
                 f"LAS cannot hold {attribute.name!r} ({attribute.dtype.base.name}). Convert it to "
                 "a number, or leave it out with .drop_vars."
             )
-    plan = plan_layout([info], [None])
+    plan = plan_layout([info], [None], least_format=least_format)
     extra = tuple(_rescaled(dimension, dataset) for dimension in plan.layout.extra)
     return replace(plan, layout=replace(plan.layout, extra=extra))
 
@@ -151,10 +192,10 @@ def _rescaled(dimension: ExtraDimension, dataset: xr.Dataset) -> ExtraDimension:
 
 
 def _grid(
-    dataset: xr.Dataset, reader: DatasetReader, scale: float | Sequence[float] | None
+    dataset: xr.Dataset, box: FloatArray, scale: float | Sequence[float] | None
 ) -> OutputGrid:
     encodings = [dataset[axis].encoding for axis in AXES]
-    low, high = reader.bounds()
+    crs, (low, high) = dataset_crs(dataset), box
     if scale is None and all("scale_factor" in e and "add_offset" in e for e in encodings):
         own_scales, own_offsets = (
             tuple(float(e[key]) for e in encodings) for key in ("scale_factor", "add_offset")
@@ -163,9 +204,9 @@ def _grid(
         return OutputGrid(
             (own_scales[0], own_scales[1], own_scales[2]),
             (own_offsets[0], own_offsets[1], own_offsets[2]),
-            metres_per_unit(reader.info.crs, middle),
+            metres_per_unit(crs, middle),
         )
-    return plan_grid(reader.info.crs, low, high, steps_m=[coordinate_step_m(dataset)], scale=scale)
+    return plan_grid(crs, low, high, steps_m=[coordinate_step_m(dataset)], scale=scale)
 
 
 def _check_not_own_source(dataset: xr.Dataset, path: Path) -> None:

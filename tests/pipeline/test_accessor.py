@@ -135,7 +135,7 @@ def test_what_is_no_box_is_refused(bounds):
 
 def test_thinning_keeps_the_first_point_of_each_cube(scan):
     thinned = scan.cloud.thin(0.8)
-    cells = np.floor(xyz_of(scan) / 0.8)
+    cells = np.floor(xyz_of(scan) / 0.8 + 1e-6)
     first = {}
     for index, cell in enumerate(map(tuple, cells)):
         first.setdefault(cell, index)
@@ -152,8 +152,15 @@ def test_thinning_a_crop_keeps_the_same_points(sample):
 
 def test_thinning_spreads_over_more_cubes_than_one_integer_can_number():
     cloud = small_cloud()
-    cloud = cloud.assign_coords(x=cloud.x * 1e9, y=cloud.y * 1e9, z=cloud.z * 1e9)
+    cloud = cloud.assign_coords(x=cloud.x * 1e4, y=cloud.y * 1e4, z=cloud.z * 1e4)
     assert cloud.cloud.thin(0.001).sizes["point"] == 1000
+
+
+def test_points_further_apart_than_the_earth_s_size_are_refused():
+    cloud = small_cloud()
+    cloud = cloud.assign_coords(x=cloud.x * 1e9)
+    with pytest.raises(CloudError, match="too far apart"):
+        cloud.cloud.thin(0.001)
 
 
 def test_thinning_in_feet_means_metres():

@@ -1,4 +1,3 @@
-"use strict";
 // Draws the data of #site. Texts from the data only ever become text nodes.
 (() => {
   const site = JSON.parse(document.getElementById("site").textContent);
@@ -32,42 +31,11 @@
     return box;
   }
 
-  const degrees = (value, places, positive, negative) =>
-    Math.abs(value).toFixed(places) + "° " + (value < 0 ? negative : positive);
-
   // --- graticule: meridians and parallels at a round step, redrawn for what is in view
-  const graticule = L.layerGroup();
-  const underneath = L.canvas({ pane: "under" });
-  function roundStep(span) {
-    const size = Math.pow(10, Math.floor(Math.log10(span)));
-    return [5, 2, 1].map((m) => m * size).find((step) => step <= span * (1 + 1e-9));
-  }
-  function drawGraticule() {
-    graticule.clearLayers();
-    const pixels = map.getSize();
-    const view = map.getBounds().pad(0.1);
-    const step = roundStep((view.getEast() - view.getWest()) / Math.max(3, pixels.x / 170));
-    const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-    const line = (points) => L.polyline(points, { pane: "under", renderer: underneath, color: colour("grid"), weight: 1, interactive: false });
-    const label = (x, y, text, anchor, side = "") => L.marker(map.containerPointToLatLng([x, y]), {
-      pane: "degrees", interactive: false, keyboard: false,
-      icon: L.divIcon({ className: "degree" + side, html: element("span", text).outerHTML, iconSize: [90, 14], iconAnchor: anchor }),
-    });
-    const south = Math.max(view.getSouth(), -85), north = Math.min(view.getNorth(), 85);
-    for (let k = Math.ceil(view.getWest() / step); k * step < view.getEast(); k++) {
-      graticule.addLayer(line([[south, k * step], [north, k * step]]));
-      const x = map.latLngToContainerPoint([map.getCenter().lat, k * step]).x;
-      if (x > (narrow ? 0 : 170) && x < pixels.x - (narrow ? 90 : 340))
-        graticule.addLayer(label(x, pixels.y - (narrow ? 78 : 4), degrees(k * step, places, "E", "W"), [-4, 14]));
-    }
-    for (let k = Math.ceil(south / step); k * step < north; k++) {
-      graticule.addLayer(line([[k * step, view.getWest()], [k * step, view.getEast()]]));
-      const y = map.latLngToContainerPoint([k * step, map.getCenter().lng]).y;
-      if (y > 100 && y < pixels.y - 110)
-        graticule.addLayer(label(pixels.x - 6, y, degrees(k * step, places, "N", "S"), [90, 16], " right"));
-    }
-  }
-  map.on("moveend resize", drawGraticule);
+  const net = graticule(L, map, {
+    lines: "under", labels: "degrees", side: "right", colour: () => colour("grid"),
+    clear: () => ({ left: narrow ? 0 : 170, top: 100, right: narrow ? 90 : 340, bottom: 110, base: narrow ? 78 : 4 }),
+  });
 
   // --- the cloud's own picture
   const picture = site.overlay && L.imageOverlay(site.overlay.address, site.overlay.bounds, { pane: "picture", alt: "The point cloud from above" });
@@ -120,7 +88,7 @@
   map.fitBounds(site.bounds, {
     paddingTopLeft: narrow ? [24, 70] : [324, 40], paddingBottomRight: narrow ? [24, 70] : [90, 60], maxZoom: 24,
   });
-  toggle("graticule", "Graticule", graticule, "grid");
+  toggle("graticule", "Graticule", net, "grid");
   if (picture) {
     toggle("picture", "Top view", picture, "view");
     const slide = element("label", "Opacity", { className: "slide" });
@@ -131,7 +99,7 @@
   }
   if (site.footprints.length) toggle("footprints", "Footprints", outlines, "box", site.footprints.length);
   if (site.cameras) toggle("cameras", "Cameras", cameras, "dot", site.cameras.name.length);
-  drawGraticule();
+  net.draw();
 
   if (shapes.length) {
     const list = element("ul");
@@ -152,28 +120,17 @@
 
   // --- coordinates under the cursor
   const cursor = document.getElementById("cursor");
-  const plane = site.plane;
-  function projected(at) {
-    const u = (at.lng - plane.centre[0]) / plane.half[0], v = (at.lat - plane.centre[1]) / plane.half[1];
-    if (Math.abs(u) > 1 || Math.abs(v) > 1) return null;
-    const sum = (terms) => terms.reduce((total, c, k) => total + c * u ** plane.powers[k][0] * v ** plane.powers[k][1], 0);
-    return [sum(plane.x), sum(plane.y)];
-  }
   function showCursor(at) {
-    const xy = plane && projected(at);
-    cursor.replaceChildren(degrees(at.lng, 6, "E", "W") + ", " + degrees(at.lat, 6, "N", "S"));
-    if (xy) {
-      cursor.append(element("br"), xy.map((value) => value.toFixed(plane.decimals)).join(", "));
-      const error = plane.error_m < 0.001 ? "under 1 mm" : Math.ceil(plane.error_m * 1000) + " mm";
-      cursor.append(element("small", plane.label + ", approximated to " + error));
-    }
+    const [degree, coordinates, crs] = placeLines(at, site.plane);
+    cursor.replaceChildren(degree);
+    if (coordinates) cursor.append(element("br"), coordinates, element("small", crs));
   }
   map.on("mousemove click", (event) => showCursor(event.latlng));
   map.on("mouseout", () => cursor.replaceChildren());
 
   // --- colours follow the scheme while the page is open
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    drawGraticule();
+    net.draw();
     cameras.setStyle({ color: colour("ring"), fillColor: colour("camera") });
   });
   window.siteMap = map;
