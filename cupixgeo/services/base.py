@@ -76,6 +76,8 @@ class Account:
     token_variable: ClassVar[str]
     token_header: ClassVar[str]
     token_is_optional: ClassVar[bool] = False
+    holdings: ClassVar[str] = ""
+    """Name of the method that lists what the account holds at the service; empty without one."""
 
     def __init__(
         self,

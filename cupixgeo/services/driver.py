@@ -7,6 +7,7 @@ from ``driver()``. Each job and process gets a driver of its own.
 
 The order in which the runner calls a driver::
 
+    offer                                                  what can be chosen, for forms
     parameters  attachments  limits  cost  requests        planning: nothing changes anywhere
     ── the intent is in the ledger from here on ──
     find_created?  create                                  once; `create` saves ids with job.save
@@ -82,6 +83,7 @@ from cupixgeo.services.job_values import (
     UploadItem,
     split,
 )
+from cupixgeo.services.offer import Offer
 
 if TYPE_CHECKING:
     from cupixgeo.geodesy.crs import CrsLike
@@ -186,6 +188,14 @@ class JobDriver(Protocol):
     wants_positions: ClassVar[bool] = True
 
     # -- planning --------------------------------------------------------------------------------
+
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        """Say what can be chosen if these products are wanted. May ask the service.
+
+        `parameters` must take all of it. Where nothing is said, any CRS and any argument may be
+        tried.
+        """
+        return Offer(takes_crs=True, takes_others=True)
 
     @abstractmethod
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:

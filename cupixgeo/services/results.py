@@ -157,6 +157,19 @@ class Results:
         chosen = self._pointcloud(name)
         return open_cloud(chosen.path, crs=self._crs_of(chosen))
 
+    def crs_of(self, path: Path) -> CrsLike | None:
+        """Say which CRS a file of the results is in; None where the file itself says it.
+
+        Raises
+        ------
+        ArgumentError
+            If it is none of the files.
+        """
+        found = next((file for file in self.files if file.path == path), None)
+        if found is None:
+            raise ArgumentError(f"{path} is no file of the results of job {self.job_id}.")
+        return self._crs_of(found)
+
     def __repr__(self) -> str:
         kinds = ", ".join(f"{len(self.of(kind))} {kind}" for kind in KINDS if self.of(kind))
         return f"<Results of job {self.job_id} in {self.folder}: {kinds or 'nothing'}>"

@@ -17,6 +17,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ import pytest
 import cupixgeo as cx
 from cupixgeo import errors
 from cupixgeo.services.job import Job
+from cupixgeo.services.job_values import JobRequest
 from cupixgeo.services.ledger import Ledger, Phase
+from cupixgeo.services.offer import Argument
 from cupixgeo.services.products import KINDS
 from tests.services.children import Children
 from tests.services.stage import JobStage
@@ -118,6 +121,38 @@ class JobContract:
         with pytest.raises(errors.ArgumentError, match=stage.wrong_product):
             plan(products=[stage.wrong_product])
         assert stage.changes() == 0
+
+    def test_what_is_offered_is_taken(self, stage, account):
+        """A refusal of a value that is offered names another argument that it needs."""
+        with closing(account.driver()) as driver:
+            offer = driver.offer()
+            assert stage.wrong_product not in offer.products
+            assert set(offer.usual_products) <= set(offer.products)
+            arguments = driver.offer(offer.usual_products).arguments
+            for argument in arguments:
+                others = [one.name for one in arguments if one != argument]
+                for value in self.values_of(argument):
+                    says = self.refusal(driver, argument, value)
+                    assert not says or any(name in says for name in others), says
+        assert stage.changes() == 0
+
+    def test_a_crs_is_taken_where_it_is_offered_and_only_there(self, account):
+        with closing(account.driver()) as driver:
+            request = JobRequest("Pier 4", 32650)
+            if driver.offer().takes_crs:
+                driver.parameters(request)
+            else:
+                with pytest.raises(errors.ArgumentError, match="crs="):
+                    driver.parameters(request)
+
+    def test_an_area_is_taken_as_geojson_where_it_is_offered(self, account):
+        ring = [[-92.0, 46.84], [-91.99, 46.84], [-91.99, 46.85], [-92.0, 46.84]]
+        area = {"type": "Polygon", "coordinates": [ring]}
+        with closing(account.driver()) as driver:
+            name = driver.offer().area
+            if name:
+                made = driver.parameters(JobRequest("Pier 4", None, (), {name: area}))
+                assert "46.8" in str(made) or "51" in str(made)  # degrees, or metres north
 
     def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(self, stage, plan):
         photos, options = stage.too_little()
@@ -432,6 +467,27 @@ class JobContract:
         assert Path(results.of("pointcloud")[0]).is_relative_to(tmp_path / "out")
 
     # -- how the laws are tried ------------------------------------------------------------------
+
+    @staticmethod
+    def values_of(argument: Argument) -> tuple[Any, ...]:
+        """Give values that are offered; none for files and free texts, which have to exist."""
+        if argument.choices:
+            return argument.choices
+        if argument.kind == "bool":
+            return (True, False)
+        ends = [end for end in (argument.low, argument.high) if end is not None]
+        return tuple(int(end) if end == int(end) else end for end in ends)
+
+    @staticmethod
+    def refusal(driver: Any, argument: Argument, value: Any) -> str:
+        """Give what is said against a value; nothing where it is taken."""
+        given = {argument.name: value} | ({argument.needs: True} if argument.needs else {})
+        keywords = {argument.group: given} if argument.group else given
+        try:
+            driver.parameters(JobRequest("Pier 4", None, (), keywords))
+        except errors.ArgumentError as error:
+            return str(error)
+        return ""
 
     @staticmethod
     def leave_at(job: Job, phase: Phase) -> Job:

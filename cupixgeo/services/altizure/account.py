@@ -65,6 +65,7 @@ class AltizureAccount(AltizureLists):
     service = "altizure"
     token_variable = "ALTIZURE_TOKEN"
     token_header = "altitoken"
+    holdings = "projects"
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from cupixgeo.progress import ProgressFn
 from cupixgeo.services.altizure import planning
 from cupixgeo.services.altizure.checking import Checking
 from cupixgeo.services.altizure.graphql import Object
-from cupixgeo.services.altizure.parameters import Parameters
+from cupixgeo.services.altizure.parameters import Parameters, offer
 from cupixgeo.services.altizure.places import Place, choose_place
 from cupixgeo.services.altizure.relay import nodes
 from cupixgeo.services.altizure.sending import Sending, file_url
@@ -45,6 +45,7 @@ from cupixgeo.services.driver import (
     UploadCheck,
     UploadItem,
 )
+from cupixgeo.services.offer import Offer
 from cupixgeo.services.products import kind_of_name
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class AltizureDriver(JobDriver):
         self._places: dict[str, Place] = {}
 
     # -- planning --------------------------------------------------------------------------------
+
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        """Say what can be chosen."""
+        return offer()
 
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:
         """Check what the user asked for; see `Parameters`."""

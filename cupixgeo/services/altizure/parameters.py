@@ -10,13 +10,14 @@ downloadable-assets.md (downloads are for pro projects only, the public product 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from cupixgeo.errors import ArgumentError
 from cupixgeo.services.job_values import Attachment, JobRequest, Json
+from cupixgeo.services.offer import Offer, arguments_of
 
 PRODUCTS = ("mesh",)
 """What the API delivers. Point clouds, orthophotos and DSMs come from the desktop converter."""
@@ -55,8 +56,14 @@ class Parameters:
         With ``upload="url"``: address of the folder in which the service finds the photos.
     pre_start : bool
         Let the service start by itself once it has looked at all images.
-    pose, camera, group, initial : str
-        Path of a meta file; empty for none.
+    pose : str
+        Path of a file with a line ``name lat lon alt [roll pitch yaw]`` a photo; empty for none.
+    camera : str
+        Path of a file with a line ``name focal_px cx_px cy_px`` a photo; empty for none.
+    group : str
+        Path of a file with a line ``name group`` a photo; empty for none.
+    initial : str
+        Path of ``initial.xms``, or a zip of it; empty for none.
     """
 
     project_type: str = "pro"
@@ -147,6 +154,15 @@ class Parameters:
             if path:
                 is_zip = path.lower().endswith(".zip")
                 yield Attachment(Path(path), role, names[-1] if is_zip else names[0])
+
+
+def offer() -> Offer:
+    """Say what can be chosen."""
+    arguments = tuple(
+        replace(argument, kind="file") if argument.name in META_FILES else argument
+        for argument in arguments_of(Parameters)
+    )
+    return Offer(products=PRODUCTS, usual_products=PRODUCTS, arguments=arguments)
 
 
 def _choose(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -70,6 +70,7 @@ class CupixAccount(CupixLists):
     service = "cupix"
     token_variable = "CUPIX_TOKEN"
     token_header = "X-CUPIX-AUTH"
+    holdings = "pointclouds"
 
     def __init__(
         self,

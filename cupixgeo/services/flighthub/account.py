@@ -81,6 +81,7 @@ class FlightHubAccount(JobAccount):
     service = "flighthub"
     token_variable = "FLIGHTHUB_TOKEN"
     token_header = "X-User-Token"
+    holdings = "running"
 
     def __init__(
         self,

@@ -45,6 +45,7 @@ from cupixgeo.services.driver import (
 )
 from cupixgeo.services.flighthub import place
 from cupixgeo.services.flighthub.limits import check_limits, image_count
+from cupixgeo.services.flighthub.offer import offer
 from cupixgeo.services.flighthub.order import read_order, start_body
 from cupixgeo.services.flighthub.status import (
     MODEL_TYPES,
@@ -55,6 +56,7 @@ from cupixgeo.services.flighthub.status import (
 )
 from cupixgeo.services.flighthub.storage import Folder
 from cupixgeo.services.flighthub.upload import FileUpload
+from cupixgeo.services.offer import Offer
 
 if TYPE_CHECKING:
     from cupixgeo.geodesy.crs import CrsLike
@@ -94,6 +96,10 @@ class FlightHubDriver(JobDriver):
         self._folder.close()
 
     # -- planning --------------------------------------------------------------------------------
+
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        """Say what can be chosen."""
+        return offer(products, self._assume)
 
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:
         """Check what the user asked for."""

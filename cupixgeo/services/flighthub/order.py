@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cupixgeo.errors import ArgumentError
+import numpy as np
+
+from cupixgeo.errors import ArgumentError, CloudError
+from cupixgeo.formats.polygon import read_polygons
+from cupixgeo.geodesy.crs import as_crs, suggest_utm
 from cupixgeo.geodesy.descriptor import OutputDescriptor
+from cupixgeo.geodesy.operation import plan_operation
 from cupixgeo.services.flighthub.parameters import KINDS, SIBLINGS, build
 from cupixgeo.services.flighthub.settings import FlightHubSettings
 from cupixgeo.services.job_values import JobRequest, Json
@@ -35,9 +40,13 @@ PRODUCTS: Mapping[str, tuple[str, Mapping[str, bool]]] = {
 }
 """Product → kind of model, and the flags that make it."""
 
+_CUT_TO_AREA = ("2d", "3d")
 DEFAULT_PRODUCTS = ("pointcloud", "mesh")
 
-OTHER_ARGUMENTS = ("delete_resource_if_finish", "lidar_files")
+OTHER_ARGUMENTS = ("area", "delete_resource_if_finish", "lidar_files")
+
+ALTITUDES_M = (-1000.0, 10_000.0)
+"""[m] heights between which everything of an area counts: wide, because nobody asks for them."""
 
 
 def read_order(request: JobRequest, settings: FlightHubSettings) -> dict[str, Json]:
@@ -57,6 +66,7 @@ def read_order(request: JobRequest, settings: FlightHubSettings) -> dict[str, Js
         If results cannot be delivered in the CRS.
     """
     arguments = dict(request.parameters)
+    area = _area(arguments.pop("area", None), request.crs)
     given = {kind: _given(kind, arguments.pop(f"parameter_{kind}", None)) for kind in KINDS}
     delete = arguments.pop("delete_resource_if_finish", False)
     lidar = _paths(arguments.pop("lidar_files", ()))
@@ -75,7 +85,11 @@ def read_order(request: JobRequest, settings: FlightHubSettings) -> dict[str, Js
             continue
         values = dict(given[kind] or {})
         siblings = {name: values.pop(name) for name in SIBLINGS if name in values}
+        if area is not None and kind in _CUT_TO_AREA:
+            siblings.setdefault(SIBLINGS[0], area)
         defaults: dict[str, Any] = dict(flags[kind])
+        if area is not None and kind == "3d":
+            defaults["cut_AOI"] = True
         if kind == "2d":
             defaults["map_mode"] = settings.map_mode
         if request.crs is not None:
@@ -84,6 +98,8 @@ def read_order(request: JobRequest, settings: FlightHubSettings) -> dict[str, Js
         if "output_geo_desc" in parameter:
             OutputDescriptor.from_dict(parameter["output_geo_desc"])
         content[kind] = {"parameter": parameter, **siblings}
+    if area is not None and not set(content) & set(_CUT_TO_AREA):
+        raise ArgumentError(f"area= is for 2D and 3D models, not for {', '.join(content)}.")
     if "lidar" in content and not lidar:
         raise ArgumentError(
             "a LiDAR model needs all LiDAR files of the flight: give them as lidar_files=[...]."
@@ -146,6 +162,39 @@ def _given(kind: str, value: Any) -> dict[str, Any] | None:
     if isinstance(inner, Mapping):
         return {**inner, **{name: v for name, v in value.items() if name != "parameter"}}
     return dict(value)
+
+
+def _area(area: Any, crs: Any) -> dict[str, Any] | None:
+    """Write a polygon (longitude, latitude) as ``predefine_AOI``.
+
+    In a projected CRS, that of the results or the UTM zone: the order of longitude and latitude is
+    documented nowhere. Heights of the corners are 0 and mean nothing.
+
+    References
+    ----------
+    TerraAPI's client types (``polygon_points``, ``min_altitude``, ``max_altitude``, ``geo_desc``).
+    """
+    if area is None:
+        return None
+    try:
+        polygons = read_polygons(area)
+    except CloudError as error:
+        raise ArgumentError(f"area= is no area: {error}") from error
+    if len(polygons) != 1 or len(polygons[0]) != 1:
+        raise ArgumentError("area= has several polygons or a hole, and FlightHub takes one ring.")
+    (outline,) = polygons[0]
+    if np.abs(outline).max(axis=0)[0] > 180 or np.abs(outline).max(axis=0)[1] > 90:
+        raise ArgumentError("area= holds corners that are no longitude and latitude in degrees.")
+    wanted = None if crs is None else as_crs(crs).to_2d()
+    usable = wanted is not None and wanted.to_epsg() is not None and wanted.is_projected
+    plane = wanted if wanted is not None and usable else suggest_utm(*outline.mean(axis=0).tolist())
+    corners = plan_operation(4326, plane).apply(np.column_stack([outline, 0.0 * outline[:, 0]]))
+    return {
+        "polygon_points": [[round(x, 3), round(y, 3), 0.0] for x, y, _ in corners.tolist()],
+        "min_altitude": ALTITUDES_M[0],
+        "max_altitude": ALTITUDES_M[1],
+        "geo_desc": OutputDescriptor.from_crs(plane).to_dict(),
+    }
 
 
 def _paths(value: Any) -> list[Path]:

@@ -53,6 +53,8 @@ class Parameter:
         ``"R"``, ``"T"`` or ``"I"``; see the module.
     needs : str
         A flag without which it does nothing.
+    labels : tuple of str
+        What people call the choices.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Parameter:
     unit: str = ""
     source: str = "T"
     needs: str = ""
+    labels: tuple[str, ...] = ()
 
     @property
     def is_sent(self) -> bool:
@@ -101,6 +104,7 @@ def _flag(
 
 
 _QUALITY = (1, 2, 3)
+_QUALITIES = ("high", "medium", "low")
 _MESH, _CLOUD = "output_mesh", "output_pointcloud"
 _GEO = Parameter(
     "output_geo_desc", "object", _NOT_SENT, "the CRS of the results; set by crs=", source="R"
@@ -119,6 +123,7 @@ _COMMON = (
         _NOT_SENT,
         "features a photo: 1 40,000, 2 20,000 (the service's default), 3 9,000",
         choices=_QUALITY,
+        labels=("40,000", "20,000", "9,000"),
     ),
     _flag("use_image_position", "use the positions in the photos (the service's default)"),
     _flag("generate_blocks_exchange_xml", "write the cameras as BlocksExchange.xml"),
@@ -137,8 +142,17 @@ _CLOUD_FORMATS = (
 )
 
 _2D = (
-    Parameter("map_mode", "int", 1, "0 farmland, 1 city, 2 orchard", choices=(0, 1, 2)),
-    Parameter("quality_level", "int", 1, "1 high, 2 medium, 3 low", choices=_QUALITY),
+    Parameter(
+        "map_mode",
+        "int",
+        1,
+        "0 farmland, 1 city, 2 orchard",
+        choices=(0, 1, 2),
+        labels=("farmland", "city", "orchard"),
+    ),
+    Parameter(
+        "quality_level", "int", 1, "1 high, 2 medium, 3 low", choices=_QUALITY, labels=_QUALITIES
+    ),
     _flag("use_Wallis", "even out colours within photos"),
     _flag("use_Dehaze", "remove haze"),
     _flag("use_gcj02", "map tiles in GCJ-02"),
@@ -182,7 +196,15 @@ _3D = (
         high=1,
         source="R",
     ),
-    Parameter("quality_level", "int", 3, "1 high, 2 medium, 3 low", choices=_QUALITY, source="R"),
+    Parameter(
+        "quality_level",
+        "int",
+        3,
+        "1 high, 2 medium, 3 low",
+        choices=_QUALITY,
+        source="R",
+        labels=_QUALITIES,
+    ),
     _flag("water_refine", "smooth water surfaces", False, source="R"),
     _flag("cut_AOI", "cut results to the area of interest", False, source="R"),
     Parameter(
@@ -203,7 +225,13 @@ _3D = (
 )
 _3DGS = (
     Parameter(
-        "quality_level", "int", _NOT_SENT, "1 high, 2 medium, 3 low", choices=_QUALITY, source="I"
+        "quality_level",
+        "int",
+        _NOT_SENT,
+        "1 high, 2 medium, 3 low",
+        choices=_QUALITY,
+        source="I",
+        labels=_QUALITIES,
     ),
     Parameter(_GEO.name, _GEO.type, _NOT_SENT, _GEO.meaning, source="I"),
 )
@@ -232,6 +260,7 @@ _LIDAR = (
         _NOT_SENT,
         "share of points: 1 100 %, 2 25 %, 3 6.25 %; not together with sample_distance",
         choices=_QUALITY,
+        labels=("100 %", "25 %", "6.25 %"),
     ),
     Parameter("output_height_offset", "number", _NOT_SENT, "added to heights", unit="m"),
     _flag("ground_extract", "find the ground (class 2)"),
@@ -242,6 +271,7 @@ _LIDAR = (
         "0 flat ground, 1 slope, 2 gentle slope",
         choices=(0, 1, 2),
         needs="ground_extract",
+        labels=("flat ground", "slope", "gentle slope"),
     ),
     Parameter("max_size_building", "number", _NOT_SENT, "largest building", needs="ground_extract"),
     Parameter(

@@ -64,6 +64,7 @@ class NodeodmAccount(JobAccount):
     token_variable = "NODEODM_TOKEN"
     token_header = ""
     token_is_optional = True
+    holdings = "tasks"
 
     def __init__(
         self,

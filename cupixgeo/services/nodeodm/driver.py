@@ -50,8 +50,9 @@ from cupixgeo.services.job_values import (
 )
 from cupixgeo.services.nodeodm import files, node, wire
 from cupixgeo.services.nodeodm.failures import explained
-from cupixgeo.services.nodeodm.parameters import ask_options
-from cupixgeo.services.nodeodm.request import attachments_of, planned_requests, read_request
+from cupixgeo.services.nodeodm.parameters import NodeOption, ask_options
+from cupixgeo.services.nodeodm.request import attachments_of, offer, planned_requests, read_request
+from cupixgeo.services.offer import Offer
 
 IN_SEED = "seed"
 """Receipt of a file that will reach the node in ``seed.zip``."""
@@ -83,6 +84,7 @@ class NodeodmDriver(JobDriver):
         self._lock = threading.Lock()
         self._unsent: set[str] = set()
         self._line: int | None = None
+        self._options: tuple[NodeOption, ...] = ()
 
     def close(self) -> None:
         """Close the connections for uploads."""
@@ -90,9 +92,13 @@ class NodeodmDriver(JobDriver):
 
     # -- planning --------------------------------------------------------------------------------
 
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        """Say what can be chosen: mostly what the node itself lists."""
+        return offer(self._ask_options(), products)
+
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:
         """Check what was asked for against the node's own options, which are asked for."""
-        return read_request(request, ask_options(self._session))
+        return read_request(request, self._ask_options())
 
     def attachments(self, parameters: Mapping[str, Json]) -> Iterable[Attachment]:
         """Give ground control points and the like."""
@@ -277,6 +283,11 @@ class NodeodmDriver(JobDriver):
     def _uuid(self, job: JobRecord) -> str:
         """Give the task's id: the same in every process, another one in each round."""
         return str(uuids.uuid5(_NAMESPACE, f"{job.intent.tag}/{job.round}"))
+
+    def _ask_options(self) -> tuple[NodeOption, ...]:
+        """Ask for the node's options, once."""
+        self._options = self._options or ask_options(self._session)
+        return self._options
 
     def _last_lines(self, job: JobRecord) -> tuple[str, ...]:
         with contextlib.suppress(ServiceError):

@@ -22,6 +22,7 @@ from typing import Any
 from cupixgeo.errors import ArgumentError
 from cupixgeo.net.session import Session
 from cupixgeo.services.nodeodm import wire
+from cupixgeo.services.offer import Argument, Kind
 
 PRODUCTS = ("pointcloud", "mesh", "orthophoto", "dsm", "dtm", "report")
 """Products that can be asked for. The point cloud is always made."""
@@ -31,6 +32,9 @@ _UNWANTED = {"mesh": "skip-3dmodel", "orthophoto": "skip-orthophoto", "report": 
 _SIGNED = re.compile(r"(positive|negative) (?:integer|float)")
 _WITHIN = re.compile(r"(?:integer|float): ([-+.\d]+) <= x <= ([-+.\d]+)")
 _BOUND = re.compile(r"(?:integer|float) (>=|<=|>|<) ([-+.\d]+)")
+_UNIT = re.compile(r"\[([^\]]+)\]")
+_TOLD = re.compile(r"\.? ?(Can be one of|Default): [^:]*$|\.? ?Can be one of: .*", re.DOTALL)
+_KINDS: Mapping[str, Kind] = {"int": "int", "float": "number", "bool": "bool"}
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -67,6 +71,32 @@ class NodeOption:
     def parameter(self) -> str:
         """Its name as a keyword argument: ``"orthophoto_resolution"``."""
         return self.name.replace("-", "_")
+
+    def argument(self, default: Any) -> Argument:
+        """Describe it for forms, with `default` as what holds where nothing is said."""
+        low, high = self._limits()
+        unit = _UNIT.search(self.help)
+        return Argument(
+            self.parameter,
+            _KINDS.get(self.kind, "text"),
+            _TOLD.sub("", self.help).strip(),
+            None if default == "" else default,
+            tuple(choice for choice in self.domain if choice)
+            if isinstance(self.domain, tuple)
+            else (),
+            low=low,
+            high=high,
+            unit=unit[1] if unit else "",
+        )
+
+    def _limits(self) -> tuple[float | None, float | None]:
+        """Give the range, ends included, where its words say one."""
+        domain = str(self.domain)
+        if match := _SIGNED.fullmatch(domain):
+            return (0.0, None) if match[1] == "positive" else (None, 0.0)
+        if match := _WITHIN.fullmatch(domain):
+            return float(match[1]), float(match[2])
+        return None, None
 
     @property
     def range(self) -> str:
@@ -189,6 +219,12 @@ def choose(
                 f"products={list(products)}: give one of them."
             )
     return chosen
+
+
+def arguments_of(options: Sequence[NodeOption], products: Iterable[str]) -> list[Argument]:
+    """Describe the options, with the defaults that hold for `products`."""
+    implied = _implied(tuple(products), {option.name for option in options})
+    return [option.argument(implied.get(option.name, option.default)) for option in options]
 
 
 def _implied(products: tuple[str, ...], offered: set[str]) -> dict[str, bool]:

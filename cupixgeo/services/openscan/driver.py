@@ -50,6 +50,7 @@ from cupixgeo.services.job_values import (
     UploadItem,
     split,
 )
+from cupixgeo.services.offer import Argument, Offer
 from cupixgeo.services.openscan import wire
 from cupixgeo.services.openscan.account import ask_token, fetch_result
 from cupixgeo.services.openscan.settings import OpenScanSettings
@@ -102,6 +103,12 @@ class OpenScanDriver(JobDriver):
         self._uploader.close()
 
     # -- planning --------------------------------------------------------------------------------
+
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        """Say what can be chosen."""
+        meaning = "a name at the service instead of a random one; who knows it finds the result"
+        project = Argument("project", "text", meaning)
+        return Offer(products=PRODUCTS, usual_products=PRODUCTS, arguments=(project,))
 
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:
         """Check products and parameters.

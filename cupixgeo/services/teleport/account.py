@@ -68,6 +68,7 @@ class TeleportAccount(JobAccount):
     service = "teleport"
     token_variable = "TELEPORT_TOKEN"
     token_header = "Authorization"
+    holdings = "captures"
 
     def __init__(
         self,

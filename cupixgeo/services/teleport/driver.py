@@ -47,10 +47,13 @@ from cupixgeo.services.job_values import (
     UploadItem,
     split,
 )
+from cupixgeo.services.offer import Offer
 from cupixgeo.services.teleport import files, wire
 from cupixgeo.services.teleport.parameters import (
     CAMERAS,
+    OFFER,
     PROFILES,
+    check_frames,
     check_model,
     check_products,
     focus_area,
@@ -102,6 +105,10 @@ class TeleportDriver(JobDriver):
 
     # -- planning --------------------------------------------------------------------------------
 
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        """Say what can be chosen."""
+        return OFFER
+
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:
         """Check products and parameters.
 
@@ -130,7 +137,7 @@ class TeleportDriver(JobDriver):
             "training_parameters": training or None,
             "quality": choice.quality,
             "lod": bool(given.pop("lod", False)),
-            "num_frames": given.pop("num_frames", None),
+            "num_frames": check_frames(given.pop("num_frames", None)),
         }
         return {**checked, "create": given}  # unknown ones go into the announcement as they are
 

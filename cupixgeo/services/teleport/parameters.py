@@ -14,6 +14,7 @@ from typing import Any
 
 from cupixgeo.errors import ArgumentError
 from cupixgeo.services.job_values import Json
+from cupixgeo.services.offer import Argument, Group, Offer
 
 SPLAT_COUNT = (500_000, 10_000_000)
 TRAINING_RESOLUTIONS = (1600, 2500, 3200)
@@ -33,6 +34,36 @@ CAMERAS = "cameras"
 PRODUCTS = (*PROFILES, CAMERAS)
 QUALITIES = ("sd", "hd")
 
+_MODEL = "modelv3"
+OFFER = Offer(
+    products=PRODUCTS,
+    usual_products=("splats", CAMERAS),
+    arguments=(
+        Argument("quality", "text", "which of the finished models is fetched", choices=QUALITIES),
+        Argument("lod", "bool", "fetch models with levels of detail", False),
+        Argument("num_frames", "int", "frames taken of a film", low=1, unit="frame"),
+        Argument("crop_method", "text", "how the focus area cuts; the names are not public"),
+        Argument(
+            "splat_count", "int", "splats of the model; needs all four, and a plan by use",
+            low=SPLAT_COUNT[0], high=SPLAT_COUNT[1], unit="splat", group=_MODEL,
+        ),
+        Argument(
+            "training_resolution", "int", "longer edge of the photos it is trained with",
+            choices=TRAINING_RESOLUTIONS, unit="pixel", group=_MODEL,
+        ),
+        Argument(
+            "spherical_harmonics_degrees", "int", "0 for colours, 3 for colours that change with "
+            "the view", choices=HARMONICS, group=_MODEL,
+        ),
+        Argument("level_of_detail", "bool", "make levels of detail", group=_MODEL),
+        Argument("training_parameters", "object", "further parameters, passed on as they are"),
+    ),
+    groups=(Group(_MODEL, "Model (all four values)"),),
+    area="focus_area",
+    takes_others=True,
+)  # fmt: skip
+"""What can be chosen, the same for all products."""
+
 
 def check_products(products: Iterable[str]) -> list[str]:
     """Check names of products; the splat PLY and the cameras where none is named.
@@ -48,6 +79,19 @@ def check_products(products: Iterable[str]) -> list[str]:
             known = ", ".join(repr(known) for known in PRODUCTS)
             raise ArgumentError(f"teleport makes no {name!r}: there is {known}.")
     return chosen
+
+
+def check_frames(number: Any) -> int | None:
+    """Check the number of frames to take of a film; None leaves it to the service.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no whole number from 1.
+    """
+    if number is None or (isinstance(number, int) and number is not True and number >= 1):
+        return number
+    raise ArgumentError(f"num_frames={number!r} is no number of frames.")
 
 
 def check_model(model: Mapping[str, Any]) -> dict[str, Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from cupixgeo.services.driver import (
     UploadCheck,
     UploadItem,
 )
+from cupixgeo.services.offer import Offer, arguments_of
 from cupixgeo.services.products import kind_of_name
 
 STATES = {
@@ -47,6 +49,28 @@ STATES = {
     "failed": JobState.FAILED,
     "stopped": JobState.CANCELLED,
 }
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the fake service can be told.
+
+    Parameters
+    ----------
+    detail : {"high", "low"}
+        How fine the mesh is.
+    spacing : float
+        Distance of points.
+    bundle : bool
+        Send one zip of all photos.
+    part_bytes : int
+        Size of a part.
+    """
+
+    detail: str = "high"
+    spacing: float = field(default=0.05, metadata={"low": 0.01, "high": 10, "unit": "m"})
+    bundle: bool = False
+    part_bytes: int | None = field(default=None, metadata={"low": 1, "unit": "byte"})
 
 
 class FakeAccount(JobAccount):
@@ -95,7 +119,19 @@ class FakeDriver(JobDriver):
 
     # -- planning --------------------------------------------------------------------------------
 
+    def offer(self, products: Sequence[str] = ()) -> Offer:
+        return Offer(
+            products=("pointcloud", "mesh"),
+            usual_products=("pointcloud",),
+            arguments=arguments_of(Wishes),
+            takes_crs=True,
+            takes_others=True,
+        )
+
     def parameters(self, request: JobRequest) -> Mapping[str, Json]:
+        spacing = request.parameters.get("spacing", 0.05)
+        if not isinstance(spacing, int | float) or not 0.01 <= spacing <= 10:
+            raise ArgumentError(f"spacing={spacing!r} is not from 0.01 to 10 m.")
         for product in request.products:
             if product not in ("pointcloud", "mesh"):
                 raise ArgumentError(f"fake makes no {product!r}: there is pointcloud and mesh.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from pyproj import Transformer
 
 from cupixgeo.errors import ArgumentError, DescriptorError
+from cupixgeo.services.flighthub.offer import offer
 from cupixgeo.services.flighthub.order import PRODUCTS, descriptor_of, read_order, start_body
 from cupixgeo.services.flighthub.parameters import KINDS, PARAMETERS, build, table
 from cupixgeo.services.flighthub.settings import FlightHubSettings
@@ -192,3 +194,51 @@ def test_all_parameters_are_listed_with_type_default_and_meaning():
 def test_assumptions_are_named_and_checked(given, message):
     with pytest.raises(ArgumentError, match=message):
         FlightHubSettings.of(given)
+
+
+RING = [[-91.995, 46.842], [-91.994, 46.842], [-91.994, 46.843], [-91.995, 46.842]]
+
+
+def test_an_area_becomes_the_polygon_of_the_older_api_in_the_crs_of_the_results():
+    area = {"type": "Polygon", "coordinates": [RING]}
+    to_map = Transformer.from_crs("EPSG:4326", "EPSG:26915", always_xy=True)
+    made = order("pointcloud", "orthophoto", "splats", crs=26915, area=area)["content"]
+    for kind in ("2d", "3d"):
+        sent = made[kind]["predefine_AOI"]
+        corners = {(round(x, 2), round(y, 2)) for x, y, _ in sent["polygon_points"]}
+        assert corners == {tuple(round(v, 2) for v in to_map.transform(*c)) for c in RING}
+        assert sent["geo_desc"]["geo_cs"] == "EPSG:26915"
+    assert made["3d"]["parameter"]["cut_AOI"] is True
+    assert "predefine_AOI" not in made["3dgs"]
+
+
+@pytest.mark.parametrize("crs", [None, 4326, "EPSG:32615+5773"])
+def test_an_area_is_sent_in_utm_where_the_results_are_in_no_plane(crs):
+    sent = order("mesh", crs=crs, area=RING)["content"]["3d"]["predefine_AOI"]
+    assert sent["geo_desc"]["geo_cs"] == "EPSG:32615"
+    assert sent["min_altitude"] < -500 < 9000 < sent["max_altitude"]
+
+
+@pytest.mark.parametrize(
+    ("area", "products", "says"),
+    [
+        ([[0, 0], [1, 1], [1, 0], [0, 1]], ("mesh",), "no area"),
+        ({"type": "Polygon", "coordinates": []}, ("mesh",), "no area"),
+        ([[576700, 5188100], [576800, 5188100], [576800, 5188200]], ("mesh",), "degrees"),
+        (RING, ("splats",), "2D and 3D"),
+        ({"type": "MultiPolygon", "coordinates": [[RING], [RING]]}, ("mesh",), "one ring"),
+    ],
+)
+def test_an_area_that_cannot_be_sent_is_refused(area, products, says):
+    with pytest.raises(ArgumentError, match=says):
+        order(*products, area=area)
+
+
+def test_the_offer_follows_the_products():
+    shown = offer(("orthophoto", "lidar"), FlightHubSettings())
+    assert [group.title for group in shown.groups] == ["2D map", "LiDAR"]
+    assert {argument.group for argument in shown.arguments} == {
+        "", "parameter_2d", "parameter_lidar",
+    }  # fmt: skip
+    usual = {a.name: a.default for a in offer((), FlightHubSettings()).arguments}
+    assert usual["generate_las"] is usual["output_mesh"] is True

@@ -1,9 +1,11 @@
+import json
+
 import pytest
 
 from cupixgeo import errors
 from cupixgeo.services.job_values import JobRequest
 from cupixgeo.services.nodeodm.parameters import NodeOption, choose
-from cupixgeo.services.nodeodm.request import attachments_of, read_request
+from cupixgeo.services.nodeodm.request import attachments_of, offer, read_request
 
 OPTIONS = (
     NodeOption("dsm", "bool", False, "", "surface model"),
@@ -165,3 +167,41 @@ def test_a_request_is_json_with_all_that_later_calls_need():
         "outputs": ["odm_dem"],
         "options": {},
     }
+
+
+RING = [[-91.995, 46.842], [-91.994, 46.842], [-91.994, 46.843], [-91.995, 46.842]]
+BOUNDED = (*OPTIONS, NodeOption("boundary", "string", "", "json", "polygon"))
+
+
+def test_a_boundary_is_written_as_the_engine_reads_it():
+    area = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [RING]}}
+    (feature,) = json.loads(read_request(request(boundary=area), BOUNDED)["options"]["boundary"])[
+        "features"
+    ]
+    assert feature["geometry"]["type"] == "Polygon"
+    (ring,) = feature["geometry"]["coordinates"]
+    assert ring[0] == ring[-1]
+    assert {tuple(corner) for corner in ring} == {tuple(corner) for corner in RING}
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1]]]},
+        {"type": "MultiPolygon", "coordinates": [[RING], [RING]]},
+    ],
+)
+def test_a_boundary_that_is_not_one_polygon_is_refused(area):
+    with pytest.raises(errors.ArgumentError, match="boundary="):
+        read_request(request(boundary=area), BOUNDED)
+
+
+def test_what_is_offered_are_the_nodes_options_in_typed_form():
+    shown = {a.name: a for a in offer(BOUNDED, ("pointcloud", "dsm")).arguments}
+    assert shown["dsm"].default is True
+    assert shown["skip_orthophoto"].default is True
+    assert (shown["mesh_octree_depth"].low, shown["mesh_octree_depth"].high) == (1, 14)
+    assert shown["pc_quality"].choices == ("high", "medium", "low")
+    assert "boundary" not in shown
+    assert offer(BOUNDED, ()).area == "boundary"
+    assert offer(OPTIONS, ()).area == ""
