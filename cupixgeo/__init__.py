@@ -18,6 +18,7 @@ from cupixgeo.pipeline import accessor as _accessor
 from cupixgeo.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from cupixgeo import widgets
     from cupixgeo.cloud.source import Source
     from cupixgeo.emulator import Emulator
     from cupixgeo.formats.registry import open_cloud as open
@@ -62,12 +63,15 @@ __all__ = [
     "merge",
     "open",
     "resume",
+    "widgets",
 ]
 
 _accessor.register()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "widgets":
+        return import_module("cupixgeo.widgets")
     try:
         target = _LAZY[name]
     except KeyError:

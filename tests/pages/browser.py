@@ -19,6 +19,9 @@ FLAGS = (
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",  # WebGL in software, the same on every machine
+    "--enable-unsafe-swiftshader",
 )
 
 

@@ -1,0 +1,122 @@
+"""What a map has: things by name, their layers and tables, and what is to be said of them.
+
+Knows how a thing is added, replaced and taken away. Must not know widgets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyproj import CRS
+
+from cupixgeo.cloud.schema import FloatArray
+from cupixgeo.errors import CrsError, CupixGeoError
+from cupixgeo.geodesy.crs import suggest_utm
+from cupixgeo.widgets.map_clouds import check_place
+from cupixgeo.widgets.map_layers import Layer, Shown
+from cupixgeo.widgets.map_things import is_table, named_things, read_thing
+
+
+class Stock:
+    """Things on a map.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS or None
+        CRS of the project; unless given, that of the first thing that has one.
+
+    Raises
+    ------
+    FrameError
+        `crs` has no place on a map.
+    """
+
+    def __init__(self, crs: CRS | None) -> None:
+        if crs is not None:
+            check_place("The project", crs)
+        self.crs = crs
+        self.things: dict[str, Any] = {}
+        self.problems: dict[str, str] = {}
+        self._shown: dict[str, Shown] = {}
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """By name, the lowest first."""
+        return {layer.name: layer for shown in self._shown.values() for layer in shown.layers}
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Tables whose rows the layers show; those that users gave come first."""
+        order = sorted(self._shown, key=lambda name: not is_table(self.things[name]))
+        return {key: table for name in order for key, table in self._shown[name].tables.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user ought to know of what is shown."""
+        return [note for shown in self._shown.values() for note in shown.notes]
+
+    def hidden(self, *names: str) -> set[str]:
+        """Names of the layers that are off at first: those of some things, or of all."""
+        chosen = names or tuple(self._shown)
+        return {
+            layer for name in chosen if name in self._shown for layer in self._shown[name].hidden
+        }
+
+    @property
+    def corners(self) -> FloatArray:
+        """Of all layers, shape (n, 2), float64 [deg]."""
+        parts = [layer.corners for layer in self.layers.values()]
+        return np.concatenate([np.empty((0, 2)), *parts])
+
+    def add(self, things: tuple[Any, ...]) -> list[str]:
+        """Take in things; one whose name is there replaces it.
+
+        Returns
+        -------
+        list of str
+            Their names. What cannot be placed is in `problems`.
+
+        Raises
+        ------
+        ArgumentError
+            One of them is nothing a map can show; none is taken in.
+        """
+        named = list(named_things(things))
+        for name, thing in named:
+            self.problems.pop(name, None)
+            self._shown.pop(name, None)
+            self.things[name] = thing
+            try:
+                shown = self._shown[name] = read_thing(name, thing, self.crs)
+            except CupixGeoError as error:
+                self.problems[name] = str(error)
+            else:
+                self.crs = self.crs or shown.crs
+        return [name for name, _ in named]
+
+    def forget(self, name: str) -> None:
+        """Take a thing away."""
+        for kept in (self.things, self.problems, self._shown):
+            kept.pop(name, None)
+
+    def choose_crs(self, lon_lat: FloatArray) -> CRS:
+        """Return the project's CRS; where there is none yet, it is the UTM zone of a place.
+
+        Parameters
+        ----------
+        lon_lat : ndarray, shape (n, 2), float64 [deg]
+            Places there.
+
+        Raises
+        ------
+        CrsError
+            There is neither a CRS nor a place.
+        """
+        if self.crs is None:
+            if not len(lon_lat):
+                raise CrsError("nothing on the map says in which CRS the project is. Give crs=.")
+            lon, lat = np.median(lon_lat, axis=0).tolist()
+            self.crs = suggest_utm((lon + 180) % 360 - 180, lat)
+        return self.crs
