@@ -4,8 +4,9 @@
 >>> cx.OutputDescriptor.from_crs(32650).to_dict()["geo_cs"]
 'EPSG:32650'
 
-The names below load on first use, so that importing the package stays cheap. Importing it also
-registers the ``.cloud`` accessor on `xarray.Dataset`.
+The names below load on first use, so that importing the package stays cheap. Datasets of xarray
+get the accessor ``.cloud``: at once where xarray is loaded already, else as soon as it is and one
+of these names is used.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cupixgeo.cloud import accessor as _accessor
 from cupixgeo.errors import CupixGeoError, CupixGeoWarning
-from cupixgeo.pipeline import accessor as _accessor
 from cupixgeo.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ _accessor.register()
 
 
 def __getattr__(name: str) -> Any:
+    _accessor.register()
     if name == "widgets":
         return import_module("cupixgeo.widgets")
     try:

@@ -80,7 +80,7 @@ def output_error(error: OSError, to: Path) -> OutputError:
             f"no room left while writing {to} ({error.strerror}). Free some space or choose "
             "an output on another disk; nothing was kept under that name."
         )
-    if not to.parent.is_dir():
+    if isinstance(error, FileNotFoundError) and not to.parent.is_dir():
         return OutputError(
             f"cannot write {to}: the folder {to.parent} was removed meanwhile. Create it and start "
             "again, or choose another output."

@@ -15,6 +15,7 @@ import xarray as xr
 from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjCrsError
 
+from cupixgeo.cloud import accessor
 from cupixgeo.errors import CloudError, CrsError
 from cupixgeo.geodesy.crs import CrsLike, as_crs, frame_name
 
@@ -24,6 +25,8 @@ POINT = "point"
 SPATIAL_REF = "spatial_ref"
 AXES = ("x", "y", "z")
 _UNITS = {"metre": "m", "US survey foot": "US_survey_foot", "degree": "degree", "foot": "foot"}
+
+accessor.register()
 
 
 def dataset_crs(dataset: xr.Dataset) -> CRS:

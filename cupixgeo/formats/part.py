@@ -214,7 +214,7 @@ def find_kept(
         start, stop = int(ends[run[0]]), int(ends[run[-1] + 1])
         masks = []
         for block in reader.blocks(start=start, stop=stop, columns=()):
-            x, y, z = block.xyz.T
+            x, y, z = np.ascontiguousarray(block.xyz.T)
             mask = area.contains(x, y, z)
             masks.append(mask if voxels is None else voxels.claim(x, y, z, mask))
         found = np.concatenate(masks)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import xarray as xr
 
 from cupixgeo.cloud.schema import PointReader
 from cupixgeo.errors import FormatError
@@ -18,6 +17,9 @@ from cupixgeo.formats.extent import AreaLike
 from cupixgeo.formats.opening import OpenFile, Where, is_address, open_file
 from cupixgeo.formats.sniff import HEAD_BYTES, describe_content, head_of
 from cupixgeo.geodesy.crs import CrsLike
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 READERS: dict[bytes, str] = {
     b"LASF": "cupixgeo.formats.las.reader:LasReader",
@@ -136,6 +138,8 @@ def open_cloud(
     ServiceError, TransferError
         The server does not give the file, or not in parts.
     """
+    import xarray as xr
+
     from cupixgeo.formats.xarray_engine import CupixGeoBackend
 
     return xr.open_dataset(

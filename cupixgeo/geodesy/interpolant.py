@@ -1,22 +1,29 @@
-"""A polynomial in place of PROJ, over one box, with a verified error.
+"""Polynomials in place of PROJ, over one box, with a verified error.
 
 Over the box of one cloud the whole chain (placement, datum shift, projection) is smooth, so one
 polynomial of low degree reproduces it to far less than a tenth of a millimetre. It is fitted at
 Chebyshev nodes and accepted only if it agrees with the chain itself at points it has not seen.
-Where it does not (a kink of a grid, the antimeridian, a box too large) there is no interpolant and
-the caller uses the chain for every point.
+Where it does not (a box too large, an edge between cells of a grid, the antimeridian) the box is
+halved in plan, again and again, as long as that pays; in the cells where nothing holds, the chain
+is called for every point.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from cupixgeo.errors import OperationError
+
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+Chain = Callable[[FloatArray], FloatArray]
 
 DEGREES = (1, 2, 3, 4)
 """Total degrees tried, cheapest first."""
@@ -27,15 +34,21 @@ SAFETY = 20.0
 LAST_SAFETY = 2.0
 """What the highest degree must still reach, or the interpolant is declined."""
 
+DEEPEST = 5
+"""Times a box is halved in both directions at most: into 32 by 32 cells."""
+
 BLOCK = 4096
 """Points evaluated at a time, so that the powers stay in the processor's cache."""
 
 SMALLEST_HALF_EXTENT = 1e-3
 """Half extent given to a flat box [source units]; keeps the normalised coordinates finite."""
 
+NONE = -1
+"""In place of a polynomial's number: the chain is called."""
+
 
 @dataclass(frozen=True)
-class Interpolant:
+class Polynomial:
     """A polynomial from a box in source coordinates to target coordinates.
 
     Parameters
@@ -64,6 +77,50 @@ class Interpolant:
         """Middle and half extent of the box, each shape (3,): they map it to [-1, 1]."""
         return _normalisation(self.low, self.high)
 
+    def apply(self, xyz: FloatArray, out: FloatArray) -> None:
+        """Fill `out`, shape (3, n), from points inside the box, shape (n, 3), float64."""
+        middle, half = self.normalisation
+        powers = np.empty((self.coefficients.shape[1], BLOCK))
+        for start in range(0, len(xyz), BLOCK):
+            part = xyz[start : start + BLOCK]
+            u = (part.T - middle[:, None]) / half[:, None]
+            v = _monomials(u, self.degree, powers[:, : len(part)])
+            np.add(self.coefficients @ v, self.origin[:, None], out=out[:, start : start + BLOCK])
+
+
+@dataclass(frozen=True)
+class Interpolant:
+    """Polynomials side by side over a box in source coordinates.
+
+    Parameters
+    ----------
+    chain : callable
+        What they stand for, shape (n, 3) to (n, 3), float64; called where none of them holds.
+    low, high : ndarray, shape (3,), float64
+        The box, source units.
+    cells : ndarray, shape (nx, ny), int32
+        Equal parts of the box in plan: number of the polynomial that holds in it, or `NONE`.
+    polynomials : tuple of Polynomial
+        At least one.
+    """
+
+    chain: Chain
+    low: FloatArray
+    high: FloatArray
+    cells: IntArray
+    polynomials: tuple[Polynomial, ...]
+
+    @property
+    def error(self) -> FloatArray:
+        """Worst difference from the chain at the held-out points of all cells: shape (3,)."""
+        worst: FloatArray = np.max([p.error for p in self.polynomials], axis=0)
+        return worst
+
+    @property
+    def share(self) -> float:
+        """Part of the box's plan in which polynomials hold, from 0 to 1."""
+        return float(np.mean(self.cells != NONE))
+
     def covers(self, low: FloatArray, high: FloatArray) -> bool:
         """Whether the box from `low` to `high` (each shape (3,)) lies inside this one."""
         return bool(np.all(low >= self.low) and np.all(high <= self.high))
@@ -80,15 +137,30 @@ class Interpolant:
         -------
         ndarray, shape (n, 3), float64, each column contiguous
         """
-        middle, half = self.normalisation
         out = np.empty((3, len(xyz)))
-        powers = np.empty((self.coefficients.shape[1], BLOCK))
-        for start in range(0, len(xyz), BLOCK):
-            part = xyz[start : start + BLOCK]
-            u = (part.T - middle[:, None]) / half[:, None]
-            v = _monomials(u, self.degree, powers[:, : len(part)])
-            np.add(self.coefficients @ v, self.origin[:, None], out=out[:, start : start + BLOCK])
+        if self.cells.size == 1:
+            self.polynomials[0].apply(xyz, out)
+            return out.T
+        number = self._number_of(xyz)
+        for wanted in np.unique(number).tolist():
+            inside = np.flatnonzero(number == wanted)
+            part = np.empty((3, len(inside)))
+            if wanted == NONE:
+                part[...] = self.chain(xyz[inside]).T
+            else:
+                self.polynomials[wanted].apply(xyz[inside], part)
+            out[:, inside] = part
         return out.T
+
+    def _number_of(self, xyz: FloatArray) -> IntArray:
+        """Polynomial that holds for each point, shape (n,), int32."""
+        places = []
+        for axis, count in enumerate(self.cells.shape):
+            size = max((self.high[axis] - self.low[axis]) / count, np.finfo(float).tiny)
+            place = ((xyz[:, axis] - self.low[axis]) / size).astype(np.int64)
+            places.append(place.clip(0, count - 1))
+        found: IntArray = self.cells[places[0], places[1]]
+        return found
 
 
 def exponents(degree: int) -> list[tuple[int, ...]]:
@@ -98,13 +170,14 @@ def exponents(degree: int) -> list[tuple[int, ...]]:
 
 
 def fit_interpolant(
-    chain: Callable[[FloatArray], FloatArray],
+    chain: Chain,
     low: FloatArray,
     high: FloatArray,
     *,
     tolerance: FloatArray,
+    trials: int = 1,
 ) -> Interpolant | None:
-    """Fit the cheapest polynomial that agrees with a chain over a box.
+    """Fit the cheapest polynomials that agree with a chain over a box.
 
     Parameters
     ----------
@@ -114,50 +187,82 @@ def fit_interpolant(
         The box, source units.
     tolerance : ndarray, shape (3,), float64
         Largest error allowed on each axis, target units.
+    trials : int
+        Cells that may be tried, the box itself being the first.
 
     Returns
     -------
     Interpolant or None
-        None where no degree reaches the tolerance: use the chain itself.
+        None where no polynomial reaches the tolerance in any cell tried: use the chain itself.
     """
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    found: list[tuple[int, int, int, Polynomial]] = []
+    waiting = deque([(0, 0, 0)])
+    for _ in range(trials):
+        if not waiting:
+            break
+        depth, i, j = waiting.popleft()
+        cell_low, cell_high = _cell(low, high, depth, i, j)
+        polynomial = _fit(chain, cell_low, cell_high, tolerance)
+        if polynomial is not None:
+            found.append((depth, i, j, polynomial))
+        elif depth < DEEPEST:
+            halves = itertools.product((2 * i, 2 * i + 1), (2 * j, 2 * j + 1))
+            waiting.extend((depth + 1, a, b) for a, b in halves)
+    if not found:
+        return None
+    deepest = max(depth for depth, *_ in found)
+    cells = np.full((1 << deepest, 1 << deepest), NONE, np.int32)
+    for number, (depth, i, j, _) in enumerate(found):
+        width = 1 << (deepest - depth)
+        cells[i * width : (i + 1) * width, j * width : (j + 1) * width] = number
+    return Interpolant(chain, low, high, cells, tuple(p for *_, p in found))
+
+
+def _cell(
+    low: FloatArray, high: FloatArray, depth: int, i: int, j: int
+) -> tuple[FloatArray, FloatArray]:
+    """Box of one of the parts that a box is cut into in plan."""
+    size = (high - low) / [1 << depth, 1 << depth, 1]
+    return low + size * [i, j, 0], low + size * [i + 1, j + 1, 1]
+
+
+def _fit(
+    chain: Chain, low: FloatArray, high: FloatArray, tolerance: FloatArray
+) -> Polynomial | None:
     middle, half = _normalisation(low, high)
-    seen = _fit_nodes(DEGREES[-1])
-    unseen = _check_points()
-    exact = chain(np.concatenate([seen, unseen, np.zeros((1, 3))]) * half + middle)
+    seen, unseen = _fit_nodes(), _check_points()
+    try:
+        exact = chain(np.concatenate([seen, unseen, np.zeros((1, 3))]) * half + middle)
+    except OperationError:  # a part of the box lies outside its domain
+        return None
     if not np.isfinite(exact).all():
         return None
     origin = exact[-1]
     wanted_seen, wanted_unseen = exact[: len(seen)] - origin, exact[len(seen) : -1] - origin
     for degree in DEGREES:
-        basis = _monomials(seen.T, degree)
-        coefficients = np.linalg.lstsq(basis.T, wanted_seen, rcond=None)[0].T
-        found = (coefficients @ _monomials(unseen.T, degree)).T
-        error = np.abs(found - wanted_unseen).max(axis=0)
+        solve, check = _bases(degree)
+        coefficients = (solve @ wanted_seen).T
+        error = np.abs((coefficients @ check).T - wanted_unseen).max(axis=0)
         safety = LAST_SAFETY if degree == DEGREES[-1] else SAFETY
         if np.all(error * safety <= tolerance):
-            return Interpolant(
-                np.asarray(low, np.float64),
-                np.asarray(high, np.float64),
-                degree,
-                origin,
-                np.ascontiguousarray(coefficients),
-                error,
-            )
+            return Polynomial(low, high, degree, origin, np.ascontiguousarray(coefficients), error)
     return None
 
 
 def _normalisation(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
-    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     return (low + high) / 2, np.maximum((high - low) / 2, SMALLEST_HALF_EXTENT)
 
 
-def _fit_nodes(degree: int) -> FloatArray:
-    """Chebyshev nodes over the cube, enough for `degree` in each direction."""
-    count = degree + 2
+@lru_cache(maxsize=1)
+def _fit_nodes() -> FloatArray:
+    """Chebyshev nodes over the cube, enough for the highest degree in each direction."""
+    count = DEGREES[-1] + 2
     nodes = np.cos((2 * np.arange(count) + 1) * np.pi / (2 * count))
     return np.array(list(itertools.product(nodes, repeat=3)))
 
 
+@lru_cache(maxsize=1)
 def _check_points() -> FloatArray:
     """Points the fit has not seen: a regular grid with the corners, and a scatter between."""
     plan = np.linspace(-1.0, 1.0, 9)
@@ -166,17 +271,33 @@ def _check_points() -> FloatArray:
     return np.concatenate([grid, scatter])
 
 
+@lru_cache(maxsize=len(DEGREES))
+def _bases(degree: int) -> tuple[FloatArray, FloatArray]:
+    """Give what makes coefficients of values at the fit's nodes, and monomials at the others."""
+    solve = np.linalg.pinv(_monomials(_fit_nodes().T, degree).T)
+    return np.asarray(solve, np.float64), _monomials(_check_points().T, degree)
+
+
+@lru_cache(maxsize=len(DEGREES))
+def factors(degree: int) -> tuple[tuple[int, int], ...]:
+    """Of each monomial after the first: the lower one and the coordinate it is the product of."""
+    terms = exponents(degree)
+    place = {term: row for row, term in enumerate(terms)}
+    found = []
+    for term in terms[1:]:
+        axis = next(i for i, power in enumerate(term) if power)
+        found.append((place[tuple(p - (i == axis) for i, p in enumerate(term))], axis))
+    return tuple(found)
+
+
 def _monomials(u: FloatArray, degree: int, out: FloatArray | None = None) -> FloatArray:
     """All monomials of normalised coordinates u, shape (3, n): shape (terms, n).
 
     Each is the product of a lower one and a coordinate, so a term costs one multiplication.
     """
-    terms = exponents(degree)
-    place = {term: row for row, term in enumerate(terms)}
-    values = np.empty((len(terms), u.shape[1])) if out is None else out
+    products = factors(degree)
+    values = np.empty((len(products) + 1, u.shape[1])) if out is None else out
     values[0] = 1.0
-    for row, term in enumerate(terms[1:], start=1):
-        axis = next(i for i, power in enumerate(term) if power)
-        lower = tuple(p - (i == axis) for i, p in enumerate(term))
-        np.multiply(values[place[lower]], u[axis], out=values[row])
+    for row, (lower, axis) in enumerate(products, start=1):
+        np.multiply(values[lower], u[axis], out=values[row])
     return values

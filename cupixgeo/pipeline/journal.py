@@ -28,7 +28,8 @@ import numpy as np
 from cupixgeo.atomic import atomic_output, check_output, output_error
 from cupixgeo.errors import MergeError, OutputError
 from cupixgeo.formats.las.writer import ChunkPlan, LasWriter, WriterState
-from cupixgeo.pipeline.plan import MergePlan, PlannedInput
+from cupixgeo.pipeline.inputs import PlannedInput
+from cupixgeo.pipeline.plan import MergePlan
 from cupixgeo.pipeline.stream import StreamSettings, Tally
 from cupixgeo.version import __version__
 

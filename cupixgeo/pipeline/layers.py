@@ -1,37 +1,156 @@
-"""One input's chunks through the layer coder: decode, move, encode, on any thread.
+"""Inputs through the layer coder: chunks decoded, moved and encoded on all cores, in order.
 
 Loaded only when there are enough points to be worth the compiled code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cupixgeo.errors import CloudError
 from cupixgeo.formats.las.chunks import check_layers, damaged
 from cupixgeo.formats.las.reader import LasReader
-from cupixgeo.formats.las.recode import ChunkRecoder
-from cupixgeo.formats.las.writer import LazChunk
-from cupixgeo.geodesy.interpolant import Interpolant
-from cupixgeo.pipeline.grid import GridPoints, OutputGrid
-from cupixgeo.pipeline.kernel import FusedMap
-from cupixgeo.pipeline.plan import PlannedInput
+from cupixgeo.formats.las.recode import ChunkRecoder, Workspace
+from cupixgeo.formats.las.writer import LasWriter, LazChunk
+from cupixgeo.pipeline.inputs import PlannedInput, points_of
+from cupixgeo.pipeline.stamp import naming_the_source
+from cupixgeo.pipeline.steps import Moved, StepMover
+
+if TYPE_CHECKING:
+    from cupixgeo.pipeline.stream import Tally, Watch
 
 Bytes = npt.NDArray[np.uint8]
+Result = TypeVar("Result")
+
+CHUNKS_AHEAD = 2
+"""Chunks under way for each core: one at work, one waiting."""
 
 
-def read_chunks(planned: PlannedInput) -> Iterator[Bytes]:
-    """Read the compressed chunks of an input in file order.
+@dataclass(frozen=True, eq=False)
+class LayerInput:
+    """One input as its chunks need it.
+
+    Parameters
+    ----------
+    number : int
+        Its place among the inputs, from 0.
+    planned : PlannedInput
+        Its reader is a `LasReader` of a layered point format.
+    mover : StepMover
+        To the output's grid.
+    tally : Tally
+        Its figures.
+    source_id : int or None
+        New ``point_source_id``.
+    """
+
+    number: int
+    planned: PlannedInput
+    mover: StepMover
+    tally: Tally
+    source_id: int | None
+
+    @property
+    def reader(self) -> LasReader:
+        """Reader of the input."""
+        assert isinstance(self.planned.reader, LasReader)
+        return self.planned.reader
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the input in errors, and see that the file still is what was planned."""
+        planned = self.planned
+        reading = planned.stamp.reading(planned.info.path, planned.source.label)
+        with reading, points_of(planned):
+            yield
+
+
+def write_layers(
+    inputs: Iterable[LayerInput],
+    writer: LasWriter,
+    watch: Watch,
+    finished: Callable[[int], None],
+) -> None:
+    """Recode the chunks of consecutive inputs on all cores, and write them in order.
+
+    Parameters
+    ----------
+    inputs : iterable of LayerInput
+        Asked for the next when all chunks of the one before are under way.
+    writer : LasWriter
+        Opened with a `ChunkPlan`.
+    watch : Watch
+        Told of points written.
+    finished : callable
+        Told the number of each input of which all points are written.
+    """
+    workers = os.cpu_count() or 1
+    recode = _Recode()
+    started = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        results = _in_order(pool, recode, _chunks(inputs), CHUNKS_AHEAD * workers)
+        for source, result in results:
+            with source.blamed():
+                chunk, moved = result.result()
+            watch.check()
+            writer.write_chunk(chunk)
+            count, tally = int(chunk.returns.sum()), source.tally
+            tally.add(count, *moved.box(watch.grid), moved.error_m)
+            watch.advance(count, source.planned.source.label)
+            now = time.perf_counter()
+            tally.seconds += now - started
+            started = now
+            if tally.points == source.planned.info.point_count:
+                finished(source.number)
+
+
+class _Recode:
+    """Recodes chunks, with one workspace a thread."""
+
+    def __init__(self) -> None:
+        self._thread = threading.local()
+
+    def __call__(self, source: LayerInput, data: Bytes) -> tuple[LazChunk, Moved]:
+        """Move one chunk of an input."""
+        work = getattr(self._thread, "work", None)
+        if work is None:
+            work = self._thread.work = Workspace()
+        facts = source.reader.facts
+        recoder = ChunkRecoder(facts.point_format, facts.record_length, facts.extra_bytes)
+        chunk = recoder.decode(data, work)
+        moved = source.mover(chunk.steps)
+        returns = np.bincount(chunk.returns & 15, minlength=16)
+        encoded = recoder.encode(chunk, work, source_id=source.source_id)
+        low, high = moved.low.astype(np.int32), moved.high.astype(np.int32)
+        return LazChunk(encoded, low, high, returns), moved
+
+
+def _chunks(inputs: Iterable[LayerInput]) -> Iterator[tuple[LayerInput, Bytes]]:
+    """Read the compressed chunks of inputs in file order.
 
     Raises
     ------
     CorruptFileError
         A chunk contradicts itself or the chunk table.
     """
-    reader = planned.reader
-    assert isinstance(reader, LasReader)
+    for source in inputs:
+        with source.blamed():
+            for data in naming_the_source(_read(source.reader), source.planned.info.path):
+                yield source, data
+
+
+def _read(reader: LasReader) -> Iterator[Bytes]:
     facts = reader.facts
     table = facts.chunks
     assert table is not None
@@ -45,56 +164,35 @@ def read_chunks(planned: PlannedInput) -> Iterator[Bytes]:
             yield data
 
 
-class LayerTransform:
-    """Chunks of one input, moved to the output's grid.
+def _in_order(
+    pool: ThreadPoolExecutor,
+    work: Callable[[LayerInput, Bytes], Result],
+    chunks: Iterable[tuple[LayerInput, Bytes]],
+    window: int,
+) -> Iterator[tuple[LayerInput, Future[Result]]]:
+    """Yield the results of work on chunks, in their order, with at most `window` under way.
 
-    Parameters
-    ----------
-    grid : OutputGrid
-        The output's.
-    planned : PlannedInput
-        The input; its reader is a `LasReader` of a layered point format.
-    fitted : Interpolant or None
-        Of its chain; None calls PROJ for every point.
-    source_id : int or None
-        New ``point_source_id``.
+    An error met while reading ahead is raised when all that was read before is handed out.
     """
-
-    def __init__(
-        self,
-        grid: OutputGrid,
-        planned: PlannedInput,
-        fitted: Interpolant | None,
-        source_id: int | None,
-    ) -> None:
-        assert isinstance(planned.reader, LasReader)
-        facts = planned.reader.facts
-        self._grid = grid
-        self._planned = planned
-        self._fitted = fitted
-        self._source_id = source_id
-        self._scales, self._offsets = np.array(facts.scales), np.array(facts.offsets)
-        self._fused = (
-            None if fitted is None else FusedMap(fitted, self._scales, self._offsets, grid)
-        )
-        self._recoder = ChunkRecoder(facts.point_format, facts.record_length, facts.extra_bytes)
-
-    def __call__(self, data: Bytes) -> tuple[LazChunk, GridPoints]:
-        """Move one chunk; the points' figures come with it."""
-        chunk = self._recoder.decode(data)
-        placed = self._place(chunk.xyz)
-        steps = np.ascontiguousarray(placed.steps.T)
-        encoded = self._recoder.encode(chunk, steps, source_id=self._source_id)
-        returns = np.bincount(chunk.returns & 15, minlength=16)
-        return LazChunk(encoded, steps.min(axis=1), steps.max(axis=1), returns), placed
-
-    def _place(self, steps: npt.NDArray[np.int32]) -> GridPoints:
-        low = steps.min(axis=1) * self._scales + self._offsets
-        high = steps.max(axis=1) * self._scales + self._offsets
-        if self._fused is not None and self._fitted is not None and self._fitted.covers(low, high):
-            placed = self._fused(steps)
-            if placed is not None:
-                return placed
-        xyz = steps.T * self._scales + self._offsets
-        moved = self._planned.chain.apply(xyz)
-        return self._grid.quantise(np.asfortranarray(moved), name=self._planned.source.label)
+    under_way: deque[tuple[LayerInput, Future[Result]]] = deque()
+    failed: CloudError | None = None
+    reading = iter(chunks)
+    try:
+        while True:
+            try:
+                source, data = next(reading)
+            except StopIteration:
+                break
+            except CloudError as error:
+                failed = error
+                break
+            under_way.append((source, pool.submit(work, source, data)))
+            if len(under_way) >= window:
+                yield under_way.popleft()
+        while under_way:
+            yield under_way.popleft()
+    finally:
+        for _, future in under_way:
+            future.cancel()
+    if failed is not None:
+        raise failed

@@ -20,11 +20,11 @@ from cupixgeo.cloud.schema import BLOCK_POINTS
 from cupixgeo.errors import MergeError
 from cupixgeo.formats.extent import AreaLike
 from cupixgeo.geodesy.crs import CrsLike
+from cupixgeo.pipeline.inputs import SourceLike
 from cupixgeo.pipeline.journal import forget_unfinished, resumable_output
 from cupixgeo.pipeline.merge_report import check_something_is_left, merge_report
 from cupixgeo.pipeline.plan import (
     LARGEST_SOURCE_ID,
-    SourceLike,
     output_format,
     plan_merge,
 )
@@ -89,7 +89,7 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
     bounds : 4 numbers; array_like, shape (2, 2), (2, 3) or (n, 2); mapping; or None
         Keep points in this box or polygon, in the output CRS [CRS units]; see `read_area`. A
         box holds all its edges, a polygon those in the west and south. Sources that lie outside
-        by their headers are not decoded.
+        by their headers are not decoded, nor cells of COPC sources that do.
     classes : int, str, iterable of them, or None
         Keep points of these classes: codes, or names of the LAS specification (``"ground"``).
         A source without classification is an error.

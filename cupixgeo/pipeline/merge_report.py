@@ -16,7 +16,8 @@ import pyproj
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.errors import MergeError
 from cupixgeo.geodesy.crs import crs_label
-from cupixgeo.pipeline.plan import MergePlan, PlannedInput
+from cupixgeo.pipeline.inputs import PlannedInput
+from cupixgeo.pipeline.plan import MergePlan
 from cupixgeo.pipeline.report import Bounds, MergeReport, SourceReport
 from cupixgeo.pipeline.selection import LEFT_OUT, RULES
 from cupixgeo.pipeline.stream import Tally

@@ -173,8 +173,9 @@ def thin(
     kept = []
     at = 0
     for block in DatasetReader(dataset).blocks(columns=()):
-        finite = np.isfinite(block.xyz).all(axis=1)
-        kept.append(np.flatnonzero(cubes.claim(*block.xyz.T, finite)) + at)
+        finite = np.logical_and.reduce(np.isfinite(block.xyz), axis=1)
+        x, y, z = np.ascontiguousarray(block.xyz.T)
+        kept.append(np.flatnonzero(cubes.claim(x, y, z, finite)) + at)
         at += len(block)
     return dataset.isel({POINT: np.concatenate(kept) if kept else np.empty(0, np.int64)})
 

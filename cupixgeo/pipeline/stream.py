@@ -12,45 +12,49 @@ side.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.atomic import output_error
-from cupixgeo.cloud.schema import PointBlock
 from cupixgeo.errors import CancelledError, OutputError
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.las.records import RecordConverter
 from cupixgeo.formats.las.writer import ChunkPlan, LasWriter
+from cupixgeo.formats.slabs import Slabs
 from cupixgeo.geodesy.interpolant import Interpolant, fit_interpolant
-from cupixgeo.pipeline.plan import MergePlan, PlannedInput, points_of
+from cupixgeo.pipeline.blocks import BlockTransform, write_blocks
+from cupixgeo.pipeline.inputs import PlannedInput, points_of
+from cupixgeo.pipeline.plan import MergePlan
 from cupixgeo.pipeline.selection import OUTSIDE
 from cupixgeo.pipeline.sieve import Sieve
-from cupixgeo.pipeline.stamp import naming_the_source
+from cupixgeo.pipeline.steps import StepMover
 from cupixgeo.progress import Progress, ProgressFn
 
 if TYPE_CHECKING:
     from cupixgeo.formats.copc.writer import CopcWriter
     from cupixgeo.pipeline.journal import Interrupted, MergeJournal
+    from cupixgeo.pipeline.layers import LayerInput
 
 FloatArray = npt.NDArray[np.float64]
-T = TypeVar("T")
 
 FEWEST_TO_INTERPOLATE = 5_000
 """Points below which fitting an interpolant costs more than calling PROJ."""
 
 FEWEST_TO_RECODE = 500_000
-"""Points below which loading the compiled layer coder costs more than it saves."""
+"""Points below which loading compiled code costs more than it saves."""
+
+POINTS_PER_TRIAL = 20_000
+"""Points of an input for each cell that may be tried: a trial costs a thousand points of PROJ."""
 
 RECODABLE = frozenset({6, 7, 8})
 """Point formats whose chunks are layered, less those that point to waveform data."""
@@ -140,49 +144,128 @@ def stream(
     """
     recode = [_can_recode(plan, planned) for planned in plan.inputs]
     points = sum(p.info.point_count for p, can in zip(plan.inputs, recode, strict=True) if can)
-    by_layers = points >= FEWEST_TO_RECODE and settings.sieve is None
-    chunks = _chunk_plan(plan, recode) if by_layers else None
+    if points < FEWEST_TO_RECODE or settings.sieve is not None:
+        recode = [False] * len(recode)
+    chunks = _chunk_plan(plan, recode) if any(recode) else None
     journal = settings.journal
     found = None if journal is None else journal.begin(plan, settings, chunks)
-    tallies = [] if found is None else list(found.tallies)
-    done = len(tallies)
+    done = 0 if found is None else len(found.tallies)
     with ExitStack() as stack:
         writer = _open_writer(plan, partial, settings, chunks, found)
         stack.enter_context(writer)
-        watch = _Watch(plan, settings)
-        if done:
+        watch = Watch(plan, settings)
+        work = _Work(plan, settings, writer, watch, recode)
+        if found is not None:
+            work.tallies[:done] = found.tallies
             _go_on(plan, writer, settings, done, watch)
-        for number, (planned, can) in enumerate(zip(plan.inputs, recode, strict=True), start=1):
-            if number <= done:
-                continue
+        for by_layers, numbers in groupby(range(done, len(recode)), key=lambda n: recode[n]):
+            write = work.by_layers if by_layers else work.by_records
+            write(numbers)
+        bounds = writer.bounds
+    return work.tallies, bounds
+
+
+class _Work:
+    """The inputs of a merge on their way to its output, with their figures."""
+
+    def __init__(
+        self,
+        plan: MergePlan,
+        settings: StreamSettings,
+        writer: LasWriter | CopcWriter,
+        watch: Watch,
+        recode: Sequence[bool],
+    ) -> None:
+        self._plan, self._settings, self._writer, self._watch = plan, settings, writer, watch
+        self._compiled = plan.point_count >= FEWEST_TO_RECODE
+        self.tallies = [Tally("layers" if can else "records") for can in recode]
+
+    def by_layers(self, numbers: Iterable[int]) -> None:
+        """Write consecutive inputs chunk by chunk, on all cores across their borders."""
+        from cupixgeo.pipeline.layers import write_layers
+
+        assert isinstance(self._writer, LasWriter)
+        write_layers(self._layered(numbers), self._writer, self._watch, self._finished)
+
+    def _layered(self, numbers: Iterable[int]) -> Iterator[LayerInput]:
+        """Prepare inputs to be recoded, each when it is asked for."""
+        from cupixgeo.pipeline.layers import LayerInput
+
+        for number in numbers:
+            planned, tally = self._plan.inputs[number], self.tallies[number]
+            if planned.info.point_count:
+                mover = self._mover(planned, self._fit(planned, tally))
+                yield LayerInput(number, planned, mover, tally, self._source_id(number))
+
+    def by_records(self, numbers: Iterable[int]) -> None:
+        """Write inputs as blocks of records."""
+        slabs = Slabs()
+        for number in numbers:
             started = time.perf_counter()
-            tally = Tally("layers" if by_layers and can else "records")
-            tallies.append(tally)
+            planned, tally = self._plan.inputs[number], self.tallies[number]
             if planned.skipped:
                 tally.method = "skipped"
                 tally.removed[OUTSIDE] = planned.info.point_count
-                watch.advance(planned.info.point_count, planned.source.label)
+                self._watch.advance(planned.info.point_count, planned.source.label)
             elif planned.info.point_count:
-                source_id = number if settings.source_ids else None
-                fitted = fit(plan, planned, settings.tolerance_m)
-                if fitted is not None:
-                    tally.interpolation_m = float((fitted.error * plan.grid.metres).max())
+                transform = self._block_transform(number)
                 reading = planned.stamp.reading(planned.info.path, planned.source.label)
+                block_points = self._settings.block_points
                 with reading, points_of(planned):
-                    if tally.method == "layers":
-                        assert isinstance(writer, LasWriter)
-                        _write_layers(plan, planned, writer, fitted, (tally, source_id, watch))
-                    else:
-                        transform = _RecordTransform(
-                            plan, planned, fitted, tally, source_id, settings.sieve
-                        )
-                        _write_records(planned, writer, transform, settings.block_points, watch)
+                    write_blocks(planned, self._writer, transform, block_points, self._watch, slabs)
+                if planned.unread:
+                    tally.removed[OUTSIDE] += planned.unread
+                    self._watch.advance(planned.unread, planned.source.label)
             tally.seconds = time.perf_counter() - started
-            if journal is not None:
-                assert isinstance(writer, LasWriter)
-                journal.finished(tallies, writer)
-        bounds = writer.bounds
-    return tallies, bounds
+            self._finished(number)
+
+    def _block_transform(self, number: int) -> BlockTransform:
+        planned, tally = self._plan.inputs[number], self.tallies[number]
+        fitted = self._fit(planned, tally)
+        selection = self._plan.selection
+        # Points outside a wanted area need not fit the output's grid: coordinates show them.
+        cut = selection is not None and selection.area is not None
+        direct = self._compiled and not cut and planned.las_format is not None
+        return BlockTransform(
+            self._plan,
+            planned,
+            fitted,
+            tally,
+            source_id=self._source_id(number),
+            sieve=self._settings.sieve,
+            mover=self._mover(planned, fitted) if direct else None,
+        )
+
+    def _finished(self, number: int) -> None:
+        """Note that all inputs up to this one are in the output, and empty ones after it."""
+        if self._settings.journal is None:
+            return
+        assert isinstance(self._writer, LasWriter)
+        rest = self._plan.inputs[number + 1 :]
+        empty = len(list(takewhile(lambda planned: not planned.info.point_count, rest)))
+        self._settings.journal.finished(self.tallies[: number + 1 + empty], self._writer)
+
+    def _source_id(self, number: int) -> int | None:
+        return number + 1 if self._settings.source_ids else None
+
+    def _fit(self, planned: PlannedInput, tally: Tally) -> Interpolant | None:
+        fitted = fit(self._plan, planned, self._settings.tolerance_m)
+        if fitted is not None:
+            tally.interpolation_m = float((fitted.error * self._plan.grid.metres).max())
+        return fitted
+
+    def _mover(self, planned: PlannedInput, fitted: Interpolant | None) -> StepMover:
+        info = planned.info
+        assert info.scales is not None
+        assert info.offsets is not None
+        return StepMover(
+            self._plan.grid,
+            planned.chain.apply,
+            fitted,
+            scales=info.scales,
+            offsets=info.offsets,
+            label=planned.source.label,
+        )
 
 
 def _can_recode(plan: MergePlan, planned: PlannedInput) -> bool:
@@ -220,8 +303,7 @@ def _open_writer(
     chunks: ChunkPlan | None,
     found: Interrupted | None,
 ) -> LasWriter | CopcWriter:
-    kinds = {p.info.metadata.get("gps_time") for p in plan.inputs} - {None}
-    standard = kinds != {"week"}
+    standard = plan.gps_standard_time
     layout, grid = plan.layout.layout, plan.grid
     try:
         if plan.format == "COPC":
@@ -262,7 +344,7 @@ def _go_on(
     writer: LasWriter | CopcWriter,
     settings: StreamSettings,
     done: int,
-    watch: _Watch,
+    watch: Watch,
 ) -> None:
     """Make as if the sources that are finished had been merged by this process."""
     assert isinstance(writer, LasWriter)
@@ -273,15 +355,17 @@ def _go_on(
         watch.advance(planned.info.point_count, planned.source.label)
 
 
-class _Watch:
+class Watch:
     """Tells the watcher how far the merge is, and stops it when asked."""
 
     def __init__(self, plan: MergePlan, settings: StreamSettings) -> None:
         self._total = plan.point_count
         self._settings = settings
         self._done = 0
+        self.grid = plan.grid
 
     def check(self) -> None:
+        """Raise `CancelledError` where the merge is to stop."""
         cancel = self._settings.cancel
         if cancel is not None and cancel.is_set():
             raise CancelledError(
@@ -291,6 +375,7 @@ class _Watch:
             )
 
     def advance(self, count: int, label: str) -> None:
+        """Tell of points that were dealt with."""
         self._done += count
         if self._settings.progress is not None:
             self._settings.progress(Progress("merge", self._done, self._total, "points", label))
@@ -298,142 +383,12 @@ class _Watch:
 
 def fit(plan: MergePlan, planned: PlannedInput, tolerance_m: float | None) -> Interpolant | None:
     """Interpolant of an input's chain over its box, where one is wanted and holds."""
-    few = planned.info.point_count < FEWEST_TO_INTERPOLATE
-    if tolerance_m is None or few or not planned.chain.is_smooth:
+    points = planned.info.point_count
+    if tolerance_m is None or points < FEWEST_TO_INTERPOLATE:
         return None
     tolerance = np.minimum(
         tolerance_m / np.array(plan.grid.metres), np.array(plan.grid.scales) / 10
     )
-    return fit_interpolant(planned.chain.apply, planned.low, planned.high, tolerance=tolerance)
-
-
-# ------------------------------------------------------------------------------- by records
-
-
-class _RecordTransform:
-    """Blocks of one input into finished records, with the figures the report wants."""
-
-    def __init__(
-        self,
-        plan: MergePlan,
-        planned: PlannedInput,
-        fitted: Interpolant | None,
-        tally: Tally,
-        source_id: int | None,
-        sieve: Sieve | None,
-    ) -> None:
-        self._grid = plan.grid
-        self._chain = planned.chain
-        self._label = planned.source.label
-        self._fitted = fitted
-        self._tally = tally
-        self._source_id = source_id
-        self._sieve = sieve
-        self._convert = RecordConverter(plan.layout.layout, planned.info, planned.las_format)
-
-    def __call__(self, block: PointBlock) -> npt.NDArray[Any]:
-        xyz = block.xyz
-        columns = [xyz[:, axis] for axis in range(3)]
-        low, high = np.array([c.min() for c in columns]), np.array([c.max() for c in columns])
-        if self._fitted is not None and self._fitted.covers(low, high):
-            moved = self._fitted.apply(xyz)
-        else:
-            moved = self._chain.apply(xyz)
-        records = self._convert(block)
-        near = None if self._sieve is None else self._sieve.near(moved)
-        if near is not None:
-            self._tally.removed[OUTSIDE] += int(np.count_nonzero(~near))
-            records, moved = records[near], moved[near]
-        if not len(records):
-            return records
-        placed = self._grid.quantise(moved, name=self._label)
-        for axis, name in enumerate("XYZ"):
-            records[name] = placed.steps[:, axis]
-        if self._source_id is not None:
-            records["point_source_id"] = self._source_id
-        if self._sieve is not None:
-            return self._kept(records, placed.error_m, self._sieve)
-        self._tally.add(len(records), placed.low, placed.high, placed.error_m)
-        return records
-
-    def _kept(self, records: npt.NDArray[Any], error_m: float, sieve: Sieve) -> npt.NDArray[Any]:
-        """Give the records the sieve lets through; call it in the order of the output."""
-        records = sieve.take(records, self._tally.removed)
-        if len(records):
-            steps = [(records[name].min(), records[name].max()) for name in "XYZ"]
-            low, high = np.array(steps).T * np.array(self._grid.scales) + self._grid.offsets
-            self._tally.add(len(records), low, high, error_m)
-        return records
-
-
-def _write_records(
-    planned: PlannedInput,
-    writer: LasWriter | CopcWriter,
-    transform: _RecordTransform,
-    block_points: int,
-    watch: _Watch,
-) -> None:
-    """Decode, transform and encode one input, each stage a block behind the one before."""
-    with ThreadPoolExecutor(1) as decoder, ThreadPoolExecutor(1) as encoder:
-        writing: Future[None] | None = None
-        blocks = naming_the_source(planned.reader.blocks(block_points), planned.info.path)
-        for block in _ahead(decoder, blocks):
-            watch.check()
-            records = transform(block)
-            if writing is not None:
-                writing.result()
-            writing = encoder.submit(writer.write, records)
-            watch.advance(len(block), planned.source.label)
-        if writing is not None:
-            writing.result()
-
-
-def _ahead(decoder: ThreadPoolExecutor, blocks: Iterator[PointBlock]) -> Iterator[PointBlock]:
-    """Hand out blocks, the next being decoded while one is used."""
-    following = decoder.submit(next, blocks, None)
-    while (block := following.result()) is not None:
-        following = decoder.submit(next, blocks, None)
-        if len(block):
-            yield block
-
-
-# -------------------------------------------------------------------------------- by layers
-
-
-def _write_layers(
-    plan: MergePlan,
-    planned: PlannedInput,
-    writer: LasWriter,
-    fitted: Interpolant | None,
-    account: tuple[Tally, int | None, _Watch],
-) -> None:
-    """Recode the chunks of one input on all cores, and write them in order."""
-    from cupixgeo.pipeline.layers import LayerTransform, read_chunks
-
-    tally, source_id, watch = account
-    transform = LayerTransform(plan.grid, planned, fitted, source_id)
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        chunks = naming_the_source(read_chunks(planned), planned.info.path)
-        for chunk, placed in _in_order(pool, transform, chunks, 2 * workers):
-            watch.check()
-            writer.write_chunk(chunk)
-            tally.add(placed.steps.shape[0], placed.low, placed.high, placed.error_m)
-            watch.advance(placed.steps.shape[0], planned.source.label)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Any, items: Iterable[T], window: int
-) -> Iterator[Any]:
-    """Results of work on items, in their order, with at most `window` under way."""
-    under_way: deque[Future[Any]] = deque()
-    try:
-        for item in items:
-            under_way.append(pool.submit(work, item))
-            if len(under_way) >= window:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        for future in under_way:
-            future.cancel()
+    trials = max(points // POINTS_PER_TRIAL, 1)
+    low, high = planned.low, planned.high
+    return fit_interpolant(planned.chain.apply, low, high, tolerance=tolerance, trials=trials)

@@ -168,7 +168,7 @@ class Compare(View):
         scene = Scene(
             {AFTER: self.clouds[AFTER], BEFORE: self.clouds[BEFORE]},
             color=DISTANCE,
-            height=self._height_px,
+            height_px=self._height_px,
         )
         scene.shown = (AFTER,)
         self.scene = scene

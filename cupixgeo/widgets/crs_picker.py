@@ -182,7 +182,7 @@ class CrsPicker(Noted):
 
     def _typed(self) -> None:
         before, text = self._value, self.text
-        found = [] if self._is_setting else search(text, place=self._place)
+        found = search(text, place=self._place)
         fault = ""
         try:
             self._value = _read(text) if text else None
@@ -194,20 +194,21 @@ class CrsPicker(Noted):
                 else f"No CRS is called {text[:60]!r}: try a code (32615) or words of its name "
                 "(UTM 15N)."
             )
-        is_chosen = len(found) == 1 and self._value == f"EPSG:{found[0].code}"
-        options = [
-            (f"EPSG:{e.code}  {e.name}  ({e.place})", f"EPSG:{e.code}")
-            for e in found
-            if self._value != f"EPSG:{e.code}"
-        ]
-        self._is_listing = True  # a new list selects its first entry by itself
-        self._list.options = [] if is_chosen else options
-        self._list.value = None
-        self._is_listing = False
-        self._list.layout.display = None if self._list.options and text else "none"
+        if not self._is_setting:  # arrow keys go on through the list after the first choice
+            self._list_them([] if self._value is not None and _is_code(text) else found)
         self.help, self.fault = self._told(), fault
         if self._value != before or fault:
             self._on_change()
+
+    def _list_them(self, found: list[Entry]) -> None:
+        self._is_listing = True  # a new list selects its first entry by itself
+        self._list.options = [
+            (f"EPSG:{entry.code}  {entry.name}  ({entry.place})", f"EPSG:{entry.code}")
+            for entry in found
+        ]
+        self._list.value = None
+        self._is_listing = False
+        self._list.layout.display = None if found else "none"
 
     def _picked(self) -> None:
         if self._list.value and not self._is_listing:
@@ -216,15 +217,20 @@ class CrsPicker(Noted):
             self._is_setting = False
 
 
+def _is_code(text: str) -> bool:
+    """Whether it is ``32615``, ``EPSG:32615`` or ``32615+5773``, and no word of a name."""
+    return text.upper().removeprefix("EPSG:").replace("+", "").isdecimal()
+
+
 def _read(text: str) -> str:
-    """Read a code or a definition; a bare word that is only part of a name is none.
+    """Read a code, a name or a definition; as EPSG code where it has one.
 
     Raises
     ------
     CrsError
         If it is no CRS.
     """
-    short = text.upper().removeprefix("EPSG:")
-    plain = f"EPSG:{short}" if short.replace("+", "").isdecimal() else text
-    as_crs(plain)
-    return plain
+    plain = f"EPSG:{text.upper().removeprefix('EPSG:')}" if _is_code(text) else text
+    crs = as_crs(plain)
+    code = None if _is_code(text) else crs.to_epsg(min_confidence=100)
+    return plain if code is None else f"EPSG:{code}"

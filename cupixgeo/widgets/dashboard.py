@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 import ipywidgets as w
+import numpy as np
 import pandas as pd
 
 from cupixgeo.cloud.source import Source
@@ -45,6 +46,9 @@ FIRST = (
 
 LAYER = "pointclouds"
 JOB_COLUMNS = ("name", "service", "state", "fraction", "files", "bytes", "updated", "message")
+LEAST_SPAN_DEG = 0.002
+"""[deg] that a map shows at least, when it is zoomed to what is selected: some hundred metres."""
+
 LIST_S = 1.5
 """[s] the cell waits for the list; a longer one comes into the widget when it is there."""
 
@@ -102,6 +106,12 @@ class Dashboard(View):
         self._again = w.Button(description="List again", tooltip="Ask the service for its list")
         self._again.add_class("cx-list-again")
         self._again.on_click(lambda button: self.refresh())
+        self._zoom = w.Button(
+            description="Zoom to selected", tooltip="Bring the selected rows into view on the map"
+        )
+        self._zoom.add_class("cx-zoom")
+        self._zoom.on_click(lambda button: self.zoom_to_selected())
+        self._zoom.disabled = True
         self.map: Map | None = None
         self._placed = pd.DataFrame()
         self._map_place = w.VBox()
@@ -131,7 +141,7 @@ class Dashboard(View):
         )
         head.add_class("cx-head")
         style = w.HTML(f"<style>{STYLE}</style>", layout=w.Layout(display="none"))
-        bar = w.HBox([self._again, self.listing])
+        bar = w.HBox([self._again, self._zoom, self.listing])
         bar.add_class("cx-actions")
         columns = w.HBox([self.table, self._map_place])
         columns.add_class("cx-columns")
@@ -246,10 +256,23 @@ class Dashboard(View):
         rows = self.table.frame[self.table.frame["id"].isin(ids)] if ids else self.selected
         count = rows["points_count"].sum() if "points_count" in rows else 0
         self.merging.select(len(ids), selection_words(ids, float(count)))
+        self._zoom.disabled = self.map is None or not self.table.selection
         self._select_on_map()
         if self.map is not None:
             self._suggest_crs()
         self.changed()
+
+    def zoom_to_selected(self) -> None:
+        """Bring the selected rows into view on the map; all of them where none is selected."""
+        if self.map is None:
+            return
+        chosen = self._placed.loc[list(self.table.selection)] if self.table.selection else None
+        known = (self._placed if chosen is None else chosen)[[places.LON, places.LAT]].dropna()
+        if len(known):
+            (west, south), (east, north) = known.min(), known.max()
+            span = max(float(east - west), 2.0 * float(north - south), LEAST_SPAN_DEG)
+            self.map.map.center = [float(south + north) / 2, float(west + east) / 2]
+            self.map.map.zoom = int(np.clip(np.floor(np.log2(360.0 / span)) + 1, 2, 20))
 
     def _ids(self) -> list[int]:
         """Pointclouds with a file among the selected rows."""
@@ -288,7 +311,7 @@ class Dashboard(View):
                 self.map.zoom_to("merged")
             except CupixGeoError as error:
                 self.say(f"The merged file is whole, and not on the map: {error}")
-        self.scene = Scene(report.path, height=HEIGHT_PX)
+        self.scene = Scene(report.path, height_px=HEIGHT_PX)
         self._scene_place.children = (words, self.scene)
         self.changed()
 

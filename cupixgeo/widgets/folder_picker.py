@@ -21,7 +21,7 @@ MOST = 500
 MOST_LOOKED_AT = 20_000
 """Entries of a folder that are looked at: nobody waits for more."""
 
-UP = ".. (the folder above)"
+UP = ".."
 
 
 class FolderPicker(Noted):
@@ -41,7 +41,6 @@ class FolderPicker(Noted):
         self, start: str, *, films: Collection[str], on_change: Callable[[], None]
     ) -> None:
         self._films, self._on_change = frozenset(films), on_change
-        self._is_listing = False
         what = "Folder of photos, or a film" if films else "Folder of photos"
         self.box = w.Combobox(
             value=start,
@@ -56,16 +55,24 @@ class FolderPicker(Noted):
         self.box.add_class("cx-folder-box")
         self.list = w.Select(
             description="Folders there",
-            tooltip="Folders below; choose one to go there",
+            tooltip="Folders below; choose one, then open it",
             rows=4,
             layout=w.Layout(width="100%"),
             style={"description_width": "12.5em"},
         )
         self.list.add_class("cx-folder-list")
-        super().__init__([self.box, self.list])
+        self.go = w.Button(description="Open", tooltip="Go to the folder chosen in the list")
+        self.go.add_class("cx-open-folder")
+        self.go.on_click(lambda button: self._walk(self.list.value))
+        self.up = w.Button(description="Up", tooltip="Go to the folder above")
+        self.up.add_class("cx-folder-up")
+        self.up.on_click(lambda button: self._walk(UP))
+        there = w.HBox([self.list, w.VBox([self.go, self.up])])
+        there.add_class("cx-folders")
+        super().__init__([self.box, there])
         self.add_class("cx-folder")
         self.box.observe(lambda change: self._typed(), "value")
-        self.list.observe(lambda change: self._walked(), "value")
+        self.list.observe(lambda change: self._can_open(), "value")
         self._list()
 
     @property
@@ -82,24 +89,27 @@ class FolderPicker(Noted):
         self._list()
         self._on_change()
 
-    def _walked(self) -> None:
-        chosen = self.list.value
-        if not chosen or self._is_listing:  # a new list selects its first entry by itself
+    def _walk(self, chosen: str | None) -> None:
+        """Go to a folder of the list, or to the one above."""
+        if chosen is None:
             return
         here = self.path if self.path.is_dir() else self.path.parent
         above = here.resolve().parent if here == Path(".") else here.parent
         self.box.value = str(above if chosen == UP else here / chosen)
+
+    def _can_open(self) -> None:
+        self.go.disabled = self.list.value is None
 
     def _list(self) -> None:
         """Show what is there: folders to go to, photos counted; or that there is no such path."""
         path = self.path
         self.fault = self._missing(path)
         folders, photos, films = _look(path, self._films)
-        self._is_listing = True
-        self.list.options = [UP, *folders[:MOST], *films]
+        self.list.options = [*folders[:MOST], *films]
         self.list.value = None
-        self._is_listing = False
         self.list.rows = max(2, min(5, len(self.list.options)))
+        self.list.disabled = not self.list.options
+        self._can_open()
         base = Path(self.value) if self.value else Path()
         self.box.options = [str(base / name) for name in (*folders[:MOST], *films)]
         if path.is_dir():

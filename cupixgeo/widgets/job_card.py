@@ -87,8 +87,8 @@ class JobCard(w.VBox):
 
     @property
     def is_live(self) -> bool:
-        """Whether it may still change."""
-        return not self._row.state.is_final or self.errand.is_busy
+        """Whether the card may still change."""
+        return not self._row.state.is_final or self._was_active or self.errand.is_busy
 
     @property
     def is_watched(self) -> bool:

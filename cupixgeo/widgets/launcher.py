@@ -84,6 +84,8 @@ class Launcher(View):
         self._plan: tuple[Order, Plan] | None = None
         self._stale = threading.Event()
         self._pending: Callable[[Plan], None] | None = None
+        self._is_delivered = False
+        self._changing = threading.RLock()  # front ends may call back from several threads
         self._driver = account.driver()
         self.photos = Photos(
             self,
@@ -189,12 +191,13 @@ class Launcher(View):
 
     def _order_changed(self) -> None:
         """Check what was entered, and bring limits and cost up to date."""
-        self.requests.value = ""
-        is_good = self._check()
-        self._free()
-        self.changed()
-        if is_good and self.photos.is_ready:
-            self._replan()
+        with self._changing:
+            self.requests.value = ""
+            is_good = self._check()
+            self._free()
+            self.changed()
+            if is_good and self.photos.is_ready:
+                self._replan()
 
     def _check(self) -> bool:
         """Say beside each field what is wrong with it; say whether nothing is."""
@@ -221,10 +224,12 @@ class Launcher(View):
         self._begin_planning("Ask for limits and cost")
 
     def _begin_planning(self, what: str) -> None:
+        self._is_delivered = False
         self.planning.begin(what, self._make_plan, self._deliver, after=self._planned)
 
     def _deliver(self, plan: Plan) -> None:
         """Show limits and cost, and do what waits for the plan."""
+        self._is_delivered = True
         then, self._pending = self._pending, None
         self._show_limits(plan)
         if then is not None:
@@ -232,7 +237,7 @@ class Launcher(View):
 
     def _planned(self) -> None:
         """Do what was clicked too late for the plan that has just ended; else give up on it."""
-        if self._pending is not None and not self.message:
+        if self._pending is not None and self._is_delivered:
             self._begin_planning("Plan")
             return
         self._pending = None

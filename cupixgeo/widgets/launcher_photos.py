@@ -87,8 +87,8 @@ class Photos(w.VBox):
 
     @property
     def source(self) -> str:
-        """The folder or film, as it was entered."""
-        return self.folder.value
+        """The folder or film, as it was entered; ``"."`` for the kernel's own folder."""
+        return self.folder.value or "."
 
     @property
     def is_film(self) -> bool:
@@ -125,7 +125,7 @@ class Photos(w.VBox):
         return self.errand.begin(
             "Look at photos",
             lambda progress, stop: preflight(
-                Path(source or ".").expanduser(), rules=self._rules, progress=progress
+                Path(source).expanduser(), rules=self._rules, progress=progress
             ),
             self._show,
         )
@@ -134,6 +134,7 @@ class Photos(w.VBox):
         """Forget what was found elsewhere."""
         self.preflight = None
         self._found.layout.display = "none"
+        self.look.disabled = self.is_film or bool(self.folder.fault)
         self._on_look()
 
     def _show(self, found: Preflight) -> None:

@@ -86,6 +86,7 @@ class Wishes(w.VBox):
         basics = w.GridBox([self._name, self.crs, self._products, self._area])
         basics.add_class("cx-fields")
         super().__init__([basics, self.details])
+        self.add_class("cx-wishes")
         self._products.layout.display = None if self.products else "none"
         self.crs.layout.display = None if offer.takes_crs else "none"
         for widget in (self.name, *self.products.values()):

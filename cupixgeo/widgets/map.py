@@ -341,7 +341,10 @@ class Map(View):
             table, rows = change["new"]["table"], change["new"]["rows"]
             if table in self.tables:
                 self._active = table
-                self.selection = tuple(self.tables[table].index[rows])
+                index = self.tables[
+                    table
+                ].index  # perhaps of a new table, while the click was on its way
+                self.selection = tuple(index[[row for row in rows if row < len(index)]])
 
     # -- area and control points ----------------------------------------------------------------
 
@@ -431,7 +434,10 @@ class Map(View):
         if self.aoi is not None:
             lines.append(f"m.aoi = {self.aoi.code()}")
         moved = self._points.moved.items()
-        lines += [call("m.move_gcp", Name(repr(label)), round(x, 4), round(y, 4)) for label, (x, y) in moved]
+        lines += [
+            call("m.move_gcp", Name(repr(label)), round(x, 4), round(y, 4))
+            for label, (x, y) in moved
+        ]
         return "\n".join([*lines, "m"])
 
     def summary(self) -> str:

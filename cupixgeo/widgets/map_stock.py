@@ -91,7 +91,8 @@ class Stock:
             try:
                 shown = self._shown[name] = read_thing(name, thing, self.crs)
             except CupixGeoError as error:
-                self.problems[name] = str(error)
+                words = str(error)
+                self.problems[name] = words if name in words else f"{name}: {words}"
             else:
                 self.crs = self.crs or shown.crs
         return [name for name, _ in named]

@@ -30,6 +30,9 @@ BITS = 21
 STEPS = 2**BITS - 1
 """Steps over the box of a block, in each direction."""
 
+SAMPLE_POINTS = 60_000
+"""Points that legends are made of, where there are as many."""
+
 Columns = Mapping[str, npt.NDArray[Any]]
 """Values of points by name; ``x``, ``y`` and ``z`` are coordinates, CRS units."""
 
@@ -189,8 +192,8 @@ class PointSource(Protocol):
         """Box a node is packed in, shape (2, 3), float64 [CRS units]."""
         ...
 
-    def sample(self, names: Sequence[str]) -> Columns:
-        """Values of some ten thousand points from everywhere, shape (n,) each."""
+    def sample(self, names: Sequence[str], points: int = SAMPLE_POINTS) -> Columns:
+        """Values of some points from everywhere, shape (n,) each; about as many as asked for."""
         ...
 
     def exact(self, node: int, index: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.errors import EmptyCloudError
 from cupixgeo.pipeline.dataset_reader import DatasetReader
 from cupixgeo.progress import Progress, ProgressFn
-from cupixgeo.widgets.points import Columns, Variable
+from cupixgeo.widgets.points import SAMPLE_POINTS, Columns, Variable
 
 BLOCK_POINTS = 65_536
 """Points a block holds: drawn in a tenth of a second by software, sent in one message."""
@@ -199,9 +199,11 @@ class MemoryCloud:
         """Every block is packed in the box of the cloud: shape (2, 3), float64 [CRS units]."""
         return self._box
 
-    def sample(self, names: Sequence[str]) -> Columns:
-        """Values of the first block's points, shape (n,) each."""
-        return self.columns(0, names)
+    def sample(self, names: Sequence[str], points: int = SAMPLE_POINTS) -> Columns:
+        """Values of the first blocks' points, shape (n,) each."""
+        wanted = min(self._blocks, -(-points // BLOCK_POINTS))
+        parts = [self.columns(node, names) for node in range(wanted)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def exact(self, node: int, index: int) -> dict[str, float]:
         """Coordinates and variables of one point, as the dataset has them."""

@@ -19,13 +19,13 @@ from cupixgeo.cloud.schema import FloatArray, PointBlock
 from cupixgeo.cloud.spatial_ref import AXES
 from cupixgeo.errors import EmptyCloudError
 from cupixgeo.formats.copc.reader import CopcNodes
-from cupixgeo.widgets.points import Columns, Variable
+from cupixgeo.widgets.points import SAMPLE_POINTS, Columns, Variable
 
 KEPT_POINTS = 2_000_000
 """Points of nodes read last that are kept decoded: some 100 MB."""
 
-SAMPLE_POINTS = 60_000
-"""Points that legends and still pictures are made of, at least, where there are as many."""
+MOST_SAMPLED, MOST_NODES = 150_000, 64
+"""Points and nodes up to which a sample is read, whatever is asked for."""
 
 
 class OctreeCloud:
@@ -117,15 +117,12 @@ class OctreeCloud:
         """Cell of a node: shape (2, 3), float64 [CRS units]."""
         return np.stack([self._cells.low[node], self._cells.high[node]])
 
-    def sample(self, names: Sequence[str]) -> Columns:
+    def sample(self, names: Sequence[str], points: int = SAMPLE_POINTS) -> Columns:
         """Values of the points of the coarsest nodes, shape (n,) each."""
-        parts: list[Columns] = []
-        points = 0
-        for node in self._order[:64]:
-            parts.append(self.columns(int(node), names))
-            points += int(self._cells.points[node])
-            if points >= SAMPLE_POINTS:
-                break
+        wanted = min(points, MOST_SAMPLED)
+        reached = np.cumsum(self._cells.points[self._order]) - self._cells.points[self._order]
+        nodes = self._order[reached < wanted][:MOST_NODES]
+        parts = [self.columns(int(node), names) for node in nodes]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def exact(self, node: int, index: int) -> dict[str, float]:

@@ -7,7 +7,8 @@ need no value: the screen knows them.
 Knows names of variables, colours and legends. Must not know how points are kept or sent.
 
 Source: ASPRS LAS 1.4 R15, table 17 for the names of classes; P. Tol, Colour Schemes (2021),
-"muted" and "light", for colours that stay apart for colour-blind readers.
+"muted" and "light", for colours that stay apart for colour-blind readers; C. Brewer, ColorBrewer
+2.0, "RdBu".
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ OTHER = 255
 """Class of a point whose value is none of the legend's."""
 
 GREY = "#8a8f98"
+
+AROUND_ZERO = ("#2166ac", "#67a9cf", "#d1e5f0", "#efefef", "#fddbc7", "#ef8a62", "#b2182b")
+"""Colours of numbers on both sides of zero, which is in the middle (ColorBrewer's RdBu)."""
 
 CLASS_COLOURS = {
     0: "#a0a4ab", 1: "#b9bcc2", 2: "#b08458", 3: "#b7d77a", 4: "#72b33d", 5: "#2f7d32",
@@ -233,6 +237,9 @@ def _ramp(
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     if not high > low:
         low, high = low - 0.5, high + 0.5
+    if kind == "number" and low < 0 < high:
+        ramp, high = AROUND_ZERO, max(-low, high)
+        low = -high
     if dtype is not None and dtype.kind in "ub" and dtype.itemsize <= 2:
         zero, span = 0.0, float(LEVELS)
     else:

@@ -70,7 +70,7 @@ class ResultView(w.VBox):
         things: dict[str, Any] = {}
         if cloud is not None:
             try:
-                self.scene = Scene(cloud, height=HEIGHT_PX)
+                self.scene = Scene(cloud, height_px=HEIGHT_PX)
             except CupixGeoError as error:
                 notes.append(f"It is not in the scene: {error}")
             local = frame_name(dataset_crs(cloud))

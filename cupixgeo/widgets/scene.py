@@ -34,7 +34,7 @@ from cupixgeo.widgets.scene_code import say_viewpoint, tell_viewpoint, write_cod
 from cupixgeo.widgets.scene_picks import distance, make_pick, say_distance, say_pick
 from cupixgeo.widgets.scene_server import SceneServer
 from cupixgeo.widgets.scene_state import SceneState
-from cupixgeo.widgets.scene_still import still_picture
+from cupixgeo.widgets.scene_still import Eye, still_picture
 from cupixgeo.widgets.scene_widget import SceneWidget
 from cupixgeo.widgets.view import View, choose, name_of, refuse_unknown
 
@@ -70,7 +70,7 @@ class Scene(View):
         Photos to show as pyramids; see `read_cameras`.
     max_points : int
         Most points in the browser at a time.
-    height : int
+    height_px : int
         Of the scene on the page [pixel].
 
     Attributes
@@ -113,7 +113,7 @@ class Scene(View):
         shading: bool = True,
         cameras: Any = None,
         max_points: int = MAX_POINTS,
-        height: int = 560,
+        height_px: int = 560,
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, Scene.__init__, "Scene")
@@ -124,7 +124,7 @@ class Scene(View):
         self._lock = RLock()
         self._problems: dict[str, str] = {}
         self._notes: dict[str, str] = {}
-        self.widget = SceneWidget(max_points=max_points, height=height)
+        self.widget = SceneWidget(max_points=max_points, height=height_px)
         self._server = SceneServer(self.widget, picked=self._take_pick, failed=self._failed)
         self._state = SceneState(self.widget, self._server)
         super().__init__([self.widget], name="scene")
@@ -303,7 +303,8 @@ class Scene(View):
         name, value = change["name"], change["new"]
         if name == "color" and value:
             self.color = value
-            self._aside(self._state.repaint, value)
+            if self._server.paint is None or self._server.paint.name != value:
+                self._aside(self._state.repaint, value)
         elif name == "shown":
             self.shown = tuple(value)
         elif name == "mode":
@@ -408,15 +409,17 @@ class Scene(View):
         return f"3-D scene: {clouds}{crs}, coloured by {label_of(self.color).lower()}"
 
     def figure(self) -> bytes | None:
-        """Draw a sample of the clouds that are switched on from above, as PNG."""
+        """Draw a sample of what is shown, as PNG."""
         frame, paint = self._state.frame, self._server.paint
         shown = {n: s for n, s in self._state.sources.items() if n in self.shown}
         if frame is None or paint is None or not shown:
             return None
-        return still_picture(shown.values(), frame, paint, self.clip_bounds)
+        eye = Eye.of(self.widget.viewpoint, self._state.core(shown))
+        return still_picture(shown.values(), frame, paint, self.clip_bounds, eye)
 
     def close(self) -> None:
         """Take the scene off the page and let go of its clouds."""
-        self._server.close()
-        self.widget.close()
+        if "_server" in self.__dict__:  # else it was refused
+            self._server.close()
+            self.widget.close()
         super().close()

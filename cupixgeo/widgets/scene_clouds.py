@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 import xarray as xr
 
-from cupixgeo.cloud.source import Source
 from cupixgeo.errors import ArgumentError, CrsError, FormatError
 from cupixgeo.formats.registry import open_cloud
 from cupixgeo.geodesy.crs import crs_label, same_crs
@@ -65,8 +64,6 @@ def named(clouds: Clouds) -> dict[str, Cloud]:
 def _name(cloud: Any) -> str:
     if isinstance(cloud, xr.Dataset):
         return str(cloud.attrs.get("source") or "cloud")
-    if isinstance(cloud, Source):
-        return cloud.label
     return PurePath(str(cloud)).name if isinstance(cloud, str | os.PathLike) else "cloud"
 
 
@@ -114,12 +111,8 @@ def open_source(
         except FormatError:  # whatever else it is
             source = MemoryCloud(name, open_cloud(cloud), max_points=max_points)
     try:
-        if frame is not None and not same_crs(source.crs, frame.crs):
-            label = crs_label(frame.crs)
-            raise CrsError(
-                f"{name} is in {crs_label(source.crs)}, the scene in {label}. Bring the cloud to "
-                f"the CRS of the scene first, with .cloud.to_crs({_short(frame)})."
-            )
+        if frame is not None:
+            check_crs(source, frame)
         if source.crs.is_geographic or source.crs.is_geocentric:
             refuse_crs(source.crs, source.somewhere())
         if isinstance(source, MemoryCloud):
@@ -130,12 +123,23 @@ def open_source(
     return source
 
 
+def check_crs(source: PointSource, frame: Frame) -> None:
+    """Refuse a cloud that is not in the CRS of a scene.
+
+    Raises
+    ------
+    CrsError
+        It is not.
+    """
+    if not same_crs(source.crs, frame.crs):
+        code = frame.crs.to_epsg() or "scene.crs"
+        raise CrsError(
+            f"{source.name} is in {crs_label(source.crs)}, the scene in {crs_label(frame.crs)}. "
+            f"Bring the cloud to the CRS of the scene first, with .cloud.to_crs({code})."
+        )
+
+
 def _needed(source: PointSource, color: str | None) -> list[str]:
     """Variables to read together with the coordinates."""
     wanted = RGB if color in (None, "rgb") else (str(color),)
     return [name for name in wanted if name in source.variables]
-
-
-def _short(frame: Frame) -> str:
-    code = frame.crs.to_epsg()
-    return str(code) if code else "scene.crs"

@@ -12,10 +12,8 @@ from cupixgeo.errors import ArgumentError
 from cupixgeo.widgets.points import Frame
 from cupixgeo.widgets.repeat import Name, call
 from cupixgeo.widgets.scene_clouds import Cloud
+from cupixgeo.widgets.scene_still import AZIMUTH_DEG, ELEVATION_DEG
 from cupixgeo.widgets.view import name_of
-
-USUAL = {"azimuth_deg": 30.0, "elevation_deg": 38.0}
-"""Direction of the view that shows everything; the front end has the same."""
 
 
 def write_code(
@@ -66,7 +64,7 @@ def tell_viewpoint(said: Mapping[str, Any], frame: Frame) -> dict[str, Any]:
     ArgumentError
         Something is missing or not a number.
     """
-    known = {**USUAL, **said}
+    known = {"azimuth_deg": AZIMUTH_DEG, "elevation_deg": ELEVATION_DEG, **said}
     try:
         target = np.array(known["target"], np.float64).reshape(3)
         numbers = {

@@ -1,13 +1,12 @@
 """The kernel's side of a scene's talk: nodes asked for are read, packed and sent by two threads.
 
-Messages may come in on any thread (JupyterLab sends them past the cell that is running), and what
-takes time is done on threads of its own, so that the kernel stays free for everything else.
+What takes time is done on threads of its own, so that the kernel stays free for everything else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from cupixgeo.errors import CupixGeoError
@@ -16,6 +15,8 @@ from cupixgeo.widgets.points_paint import RGB, Paint, brightest, encode
 from cupixgeo.widgets.scene_widget import SceneWidget
 
 THREADS = 2
+
+OUR_MISTAKE = "This is a mistake in cupixgeo, not yours: please report it."
 
 Picked = Callable[[str, Mapping[str, float]], None]
 
@@ -28,8 +29,8 @@ class SceneServer:
     widget : SceneWidget
         Whose messages.
     picked : callable
-        Called with a cloud's name and what it stores of the point that was picked; without
-        arguments of use (an empty name) to clear.
+        Called with a cloud's name and what it stores of the point that was picked; with an empty
+        name to take the picks away.
     failed : callable
         Called with a message that the user should read.
     """
@@ -60,20 +61,26 @@ class SceneServer:
         if kind == "clear":
             self._picked("", {})
         elif kind in answer and message.get("cloud") in self.sources:
-            self._threads.submit(self._safely, answer[kind], message)
+            work = self._threads.submit(self._safely, answer[kind], message)
+            work.add_done_callback(_log_mistakes)
 
     def _safely(
         self, answer: Callable[[Mapping[str, Any]], None], message: Mapping[str, Any]
     ) -> None:
-        """Answer, or say why not; a thread's exception would be seen by nobody."""
+        """Answer, or say why not: nobody sees what is raised on a thread."""
+        lost = message["kind"] == "want"
         try:
             answer(message)
-        except (CupixGeoError, OSError, ValueError, KeyError, IndexError, MemoryError) as error:
-            known = isinstance(error, CupixGeoError)
-            self._failed(str(error) if known else f"{type(error).__name__}: {error}")
-            if message["kind"] == "want":
-                lost = {"kind": "lost", "cloud": message["cloud"], "node": message["node"]}
-                self._widget.send(lost)
+            lost = False
+        except CupixGeoError as error:
+            self._failed(str(error))
+        except BaseException as error:
+            self._failed(f"{type(error).__name__}: {error}\n{OUR_MISTAKE}")
+            raise
+        finally:
+            if lost:
+                told = {"kind": "lost", "cloud": message["cloud"], "node": message["node"]}
+                self._widget.send(told)
 
     def _node(self, message: Mapping[str, Any]) -> None:
         """Send coordinates, values or both of the points of a node."""
@@ -113,3 +120,9 @@ class SceneServer:
     def _pick(self, message: Mapping[str, Any]) -> None:
         source = self.sources[message["cloud"]]
         self._picked(source.name, source.exact(int(message["node"]), int(message["index"])))
+
+
+def _log_mistakes(work: Future[None]) -> None:
+    """Hand what went wrong to the log of `concurrent.futures`, which writes it down."""
+    if not work.cancelled():
+        work.result()

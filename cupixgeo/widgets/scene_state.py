@@ -6,6 +6,7 @@ set or clicked.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from cupixgeo.widgets.points_paint import (
     rgb_paint,
     variable_paint,
 )
+from cupixgeo.widgets.scene_clouds import check_crs
 from cupixgeo.widgets.scene_server import SceneServer
 from cupixgeo.widgets.scene_widget import SceneWidget
 from cupixgeo.widgets.view import choose
@@ -76,6 +78,12 @@ class SceneState:
         boxes = np.stack([source.box for source in self.sources.values()])
         return np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)])
 
+    def core(self, names: Iterable[str]) -> FloatArray:
+        """Box of all but the outermost points of some clouds: shape (2, 3), float64 [m]."""
+        assert self.frame is not None
+        boxes = np.stack([self.frame.to_scene(_core(self.sources[name])) for name in names])
+        return np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)])
+
     def step_m(self) -> float:
         """Coarsest step of what is drawn [m]; every point is within half of it."""
         assert self.frame is not None
@@ -89,10 +97,11 @@ class SceneState:
         Raises
         ------
         CrsError
-            Nothing can be drawn to scale in its CRS.
+            Nothing can be drawn to scale in its CRS, or it is not that of the scene.
         """
         if self._server.frame is None:
             self._server.frame = Frame.around(source.crs, source.box)
+        check_crs(source, self._server.frame)
         self.sources[source.name] = source
 
     def take(self, name: str) -> None:

@@ -211,10 +211,9 @@ def _as_text(column: pd.Series[Any], unit: str) -> list[str]:
     write: Callable[[Any], str] = _megabytes if unit == "byte" else _cell
     if str(column.name).endswith("id"):
         write = str
-    missing = column.isna()
     return [
-        "" if is_missing else write(value)
-        for value, is_missing in zip(column, missing, strict=True)
+        "" if is_missing else value if type(value) is str else write(value)
+        for value, is_missing in zip(column.tolist(), column.isna().tolist(), strict=True)
     ]
 
 

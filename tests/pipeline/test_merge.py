@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +24,7 @@ from cupixgeo.errors import (
     MergeError,
     OutputError,
 )
+from cupixgeo.pipeline import inputs, stream
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
 
@@ -155,6 +159,29 @@ def test_geographic_output_keeps_the_precision_of_the_input(two, tmp_path):
     original = np.concatenate([laspy.read(path).xyz for path in two])
     assert np.abs(xyz - original).max() < 1e-3
     assert report.scales[0] <= 1e-8
+
+
+@pytest.mark.parametrize("recode_from", [1, 10**9])
+def test_more_sources_than_files_may_be_open_are_merged(tmp_path, monkeypatch, recode_from):
+    monkeypatch.setattr(stream, "FEWEST_TO_RECODE", recode_from)
+    monkeypatch.setattr(inputs, "MOST_OPEN", 10)
+    cloud = write_las(tmp_path / "cloud.laz", box_of_points(50, origin=(0, 0, 0)))
+    placement = np.eye(4)
+    placement[:3, 3] = UTM50
+    sources = []
+    for number in range(60):
+        path = shutil.copy(cloud, tmp_path / f"{number}.laz")
+        frame = cx.local_frame(f"scan:{number}")
+        transform = cx.Transform(placement, source=frame, target=32650)
+        sources.append(cx.Source(path, transform=transform))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    in_use = len(os.listdir("/dev/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 30, hard))
+    try:
+        report = cx.merge(sources, tmp_path / "out.laz", crs=32651)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert report.points_kept == 3000
 
 
 def test_source_ids_number_the_inputs(two, tmp_path):

@@ -11,7 +11,9 @@ import pytest
 
 import cupixgeo as cx
 from cupixgeo.errors import CloudError, MergeError
+from cupixgeo.formats.copc import store
 from cupixgeo.formats.extent import Area
+from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.pipeline import stream
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
@@ -130,6 +132,30 @@ def test_sources_outside_the_area_are_not_decoded(two, tmp_path, monkeypatch):
     assert report.sources[0].removed == {"outside": 5_000}
     assert report.sources[0].bounds is None
     check_counts(report)
+
+
+@pytest.mark.parametrize("crs", [32650, 32651])
+def test_cells_of_a_copc_source_outside_the_area_are_not_read(two, tmp_path, monkeypatch, crs):
+    monkeypatch.setattr(store, "LEAF_POINTS", 500)
+    cx.merge(two, tmp_path / "all.copc.laz", crs=32650)
+    every = whole(tmp_path, [tmp_path / "all.copc.laz"], crs=crs)
+    low, high = np.percentile(every.xyz[:, :2], (10, 25), axis=0)
+    ring = np.array([low, [high[0], low[1]], high])
+    read = []
+    real = LasReader.blocks
+
+    def counted(self, *arguments, **options):
+        for block in real(self, *arguments, **options):
+            read.append(len(block))
+            yield block
+
+    monkeypatch.setattr(LasReader, "blocks", counted)
+    out = tmp_path / "out.laz"
+    report = cx.merge([tmp_path / "all.copc.laz"], out, crs=crs, bounds=ring)
+    check_kept(out, every, in_polygon(*every.xyz[:, :2].T, ring))
+    check_counts(report)
+    assert report.points_in == 35_000
+    assert 0 < sum(read) < 35_000
 
 
 def test_points_far_outside_do_not_overflow_the_grid_of_the_area(tmp_path):
@@ -251,6 +277,27 @@ def test_all_rules_together_count_each_point_once(two, tmp_path):
     assert "left out:" in text
     assert f"{report.removed['duplicate']:,} met before" in text
     assert json.loads(json.dumps(report.to_dict()))["selection"]["returns"] == ["last"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"spacing_m": 5.0}, {"drop_duplicates": True, "classes": range(12)}]
+)
+def test_a_copc_file_and_tiles_hold_the_same_points(two, tmp_path, options):
+    sources = [*two, two[0]]
+    cx.merge(sources, tmp_path / "out.laz", crs=32651, **options)
+    cx.merge(sources, tmp_path / "out.copc.laz", crs=32651, **options)
+    cx.merge(sources, tmp_path / "tiles", crs=32651, tile_m=50, **options)  # 10 cubes of 5 m
+    expected = keys_of([tmp_path / "out.laz"])
+    for paths in ([tmp_path / "out.copc.laz"], sorted((tmp_path / "tiles").glob("*.laz"))):
+        np.testing.assert_array_equal(keys_of(paths), expected)
+
+
+def keys_of(paths):
+    """Place in millimetres and GPS time of every point."""
+    clouds = [laspy.read(path) for path in paths]
+    rows = [(*np.rint(las.xyz * 1000).T, np.asarray(las.gps_time)) for las in clouds]
+    table = np.concatenate([np.column_stack(row) for row in rows])
+    return table[np.lexsort(table.T)]
 
 
 def test_a_selection_takes_the_way_by_records(two, tmp_path, monkeypatch):

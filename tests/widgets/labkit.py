@@ -230,6 +230,19 @@ class LabPage:
         assert not failure, failure
         return str(printed)
 
+    def until(self, expression: str, text: str) -> None:
+        """Wait until an expression in the kernel prints a text.
+
+        Raises
+        ------
+        AssertionError
+            It has not in `PATIENCE_S`; the message is what it printed last.
+        """
+        end = time.monotonic() + PATIENCE_S
+        while (printed := self.execute(f"print({expression})").strip()) != text:
+            assert time.monotonic() < end, printed
+            self.page.wait_for_timeout(100)
+
     def restart_kernel(self) -> None:
         """Restart the kernel; it answers again when this returns. No cell is run."""
         self.page.evaluate(

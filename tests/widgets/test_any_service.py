@@ -112,3 +112,19 @@ def test_one_that_says_nothing_about_its_arguments_still_gets_a_form(account, mo
     launcher.wishes.form.fields["", "others"].raw = '{"spacing": 99}'
     assert "0.01 to 10" in launcher.wishes.form.fields["", "others"].fault
     launcher.close()
+
+
+def test_a_card_whose_work_has_just_ended_is_looked_at_once_more(account, service, tmp_path):
+    """The state is final a moment before the work in the background has ended."""
+    launcher = Launcher(account, photos=make_photos(tmp_path / "photos", 4), name="Fake pier")
+    launcher.photos.look.click()
+    until(lambda: not launcher.launch.disabled)
+    launcher.launch.click()
+    until(lambda: launcher.jobs.cards)
+    (card,) = launcher.jobs.cards.values()
+    assert launcher.jobs.wait(20)
+    card._was_active = True
+    assert card.is_live
+    card.refresh()
+    assert not card.is_watched
+    launcher.close()

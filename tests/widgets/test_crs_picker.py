@@ -66,8 +66,17 @@ def test_a_suggestion_is_chosen_by_a_click(picker):
     assert picker.suggestions[0] == "EPSG:32615"
     picker._list.value = "EPSG:32615"
     assert (picker.value, picker.fault) == ("EPSG:32615", "")
-    assert picker._list.layout.display == "none"
     assert "UTM zone 15N" in picker.help
+    second = picker.suggestions[1]
+    picker._list.value = second  # the arrow key goes on to the next
+    assert picker.value == second
+
+
+def test_a_code_needs_no_suggestions_and_a_whole_name_is_its_code(picker):
+    type_in(picker, "EPSG:4326")
+    assert picker._list.layout.display == "none"
+    type_in(picker, "WGS 84 / UTM zone 15N")
+    assert picker.value == "EPSG:32615"
 
 
 @pytest.mark.parametrize("text", ["EPSG:32615+5773", "32615+5773"])

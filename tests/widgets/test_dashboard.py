@@ -12,7 +12,7 @@ from cupixgeo.emulator import Emulator, faults
 from cupixgeo.errors import ArgumentError
 from cupixgeo.widgets.dashboard import FIRST, LAYER, Dashboard
 from cupixgeo.widgets.dashboard_places import subs_of
-from tests.widgets.accounts import connect, until
+from tests.widgets.accounts import connect, few_photos, until
 
 WAIT_S = 60.0
 RECORD = 602
@@ -265,3 +265,27 @@ def test_where_nobody_runs_it_there_are_words_and_a_picture(dashboard):
     bundle = dashboard._repr_mimebundle_()
     assert "9 pointclouds" in bundle["text/plain"]
     assert bundle["image/png"]
+
+
+def test_the_map_is_zoomed_to_what_is_selected(account):
+    dashboard = Dashboard(account)
+    settle(dashboard)
+    dashboard.select(rows_of(dashboard, 5310, 5311))
+    dashboard._zoom.click()
+    south, west = dashboard.map.map.center
+    assert (south, west) == pytest.approx((46.8427, -91.994), abs=0.002)
+    assert dashboard.map.map.zoom >= 16
+    dashboard.close()
+
+
+def test_the_result_of_a_job_is_shown(emu, tmp_path):
+    with connect(emu, "openscan") as account:
+        photos = few_photos(tmp_path / "photos")
+        account.plan(photos, name="Vase").launch().wait(WAIT_S)
+        dashboard = Dashboard(account)
+        (card,) = dashboard.jobs.cards.values()
+        card._collect.click()
+        assert card.errand.wait(WAIT_S)
+        assert dashboard.result.scene is not None
+        assert "job = cx.resume(" in dashboard.code()
+        dashboard.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cupixgeo.widgets.folder_picker import UP, FolderPicker
+from cupixgeo.widgets.folder_picker import FolderPicker
 
 
 @pytest.fixture
@@ -27,20 +27,34 @@ def make(start, films=()):
     return picker
 
 
+def walk(picker, name):
+    picker.list.value = name
+    picker.go.click()
+
+
+def test_choosing_in_the_list_goes_nowhere_until_it_is_opened(tree):
+    picker = make(tree)
+    assert picker.go.disabled
+    picker.list.value = "flights"  # what an arrow key does
+    assert picker.path == tree
+    picker.go.click()
+    assert picker.path == tree / "flights"
+
+
 def test_folders_and_photos_are_listed(tree):
     picker = make(tree / "flights" / "one")
-    assert picker.list.options == (UP, "raw")
+    assert picker.list.options == ("raw",)
     assert "3 photos" in picker.help
     assert picker.fault == ""
 
 
 def test_walking_goes_down_and_up(tree):
     picker = make(tree)
-    picker.list.value = "flights"
+    walk(picker, "flights")
     assert picker.path == tree / "flights"
-    assert picker.list.options == (UP, "one", "two")
-    picker.list.value = "two"
-    picker.list.value = UP
+    assert picker.list.options == ("one", "two")
+    walk(picker, "two")
+    picker.up.click()
     assert picker.path == tree / "flights"
     assert len(picker.changes) == 3
 
@@ -54,9 +68,9 @@ def test_the_kernels_own_folder_is_where_it_begins(tree, monkeypatch):
     monkeypatch.chdir(tree / "flights")
     picker = make("")
     assert picker.path == Path()
-    picker.list.value = UP
+    picker.up.click()
     assert picker.path == tree
-    assert picker.list.options == (UP, "flights")
+    assert picker.list.options == ("flights",)
 
 
 def test_a_relative_path_and_the_users_own_folder_are_resolved(tree, monkeypatch):

@@ -321,6 +321,20 @@ def test_other_photos_need_another_look(make, tmp_path):
     assert launcher.photos._found.layout.display == "none"
 
 
+def test_a_film_is_taken_as_it_is_where_the_service_takes_films(emu, make, tmp_path):
+    (tmp_path / "flight.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(60_000))
+    launcher = make("teleport", look=False, photos=tmp_path)
+    assert launcher.launch.disabled
+    launcher.photos.folder.list.value = "flight.mp4"
+    launcher.photos.folder.go.click()
+    settle(launcher)
+    assert launcher.photos.look.disabled
+    card = launch(launcher)
+    finish(launcher, card)
+    assert card.job.progress().files_total == 1
+    assert "flight.mp4" in launcher.code()
+
+
 def test_a_service_that_does_not_answer_can_be_asked_again(emu, make):
     emu.faults.add(faults.server_error(500), service="nodeodm", path="/options", times=50)
     account = connect(emu, "nodeodm")

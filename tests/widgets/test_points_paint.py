@@ -1,6 +1,7 @@
 """Values become colours: what is sent stands for what is stored, and legends say so."""
 
 import colorsys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,7 +39,9 @@ def test_colours_are_sent_as_eight_bits(dtype, shift):
 
 def test_whole_numbers_of_sixteen_bits_are_sent_as_they_are():
     values = np.arange(0, 65_536, 13, dtype=np.uint16)
-    np.testing.assert_array_equal(sent(variable_paint(variable("intensity", values), values), values), values)
+    np.testing.assert_array_equal(
+        sent(variable_paint(variable("intensity", values), values), values), values
+    )
 
 
 def test_other_numbers_are_sent_within_a_hundred_thousandth_of_their_range():
@@ -91,9 +94,20 @@ def test_few_whole_numbers_are_classes_many_are_numbers():
     assert variable_paint(variable("intensity", few.astype(np.uint16)), few).kind == "number"
 
 
+def test_numbers_on_both_sides_of_zero_have_zero_in_the_middle():
+    values = np.linspace(-0.4, 0.1, 999)
+    paint = variable_paint(variable("distance", values, "m"), values)
+    assert paint.low == -paint.high == pytest.approx(-0.4, abs=0.01)
+    middle = colours(paint, {"z": values, "distance": np.zeros(999)}, cloud=0)[0]
+    assert np.ptp(middle.astype(int)) == 0
+    blue, red = colours(paint, {"z": values[:2], "distance": np.array([-1.0, 1.0])}, cloud=0)
+    assert blue[2] > blue[0] + 80
+    assert red[0] > red[2] + 80
+
+
 def test_neighbouring_colours_of_the_series_can_be_told_apart():
     hues = [colorsys.rgb_to_hls(*(int(c[i : i + 2], 16) / 255 for i in (1, 3, 5))) for c in SERIES]
-    for one, two in zip(hues, hues[1:], strict=False):
+    for one, two in pairwise(hues):
         apart = abs(one[0] - two[0])
         assert min(apart, 1 - apart) > 0.04 or abs(one[1] - two[1]) > 0.12
 

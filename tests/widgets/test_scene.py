@@ -1,6 +1,8 @@
 """The scene without a browser: what it tells the front end, answers, says and repeats."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import PIL.Image
@@ -12,6 +14,9 @@ from cupixgeo.cloud.spatial_ref import with_crs
 from cupixgeo.errors import ArgumentError
 from cupixgeo.widgets.points import STEPS
 from cupixgeo.widgets.scene import Scene
+from tests.formats.ranged import serve
+from tests.net.conftest import Server
+from tests.widgets.bigcopc import write_town
 from tests.widgets.surveys import survey, xyz_of
 
 COPC = "data/copc/brighton_beach.copc.laz"
@@ -37,7 +42,8 @@ def show():
 def ask(scene, **message):
     """Hand a message over as the browser would, and wait until it is answered."""
     scene.widget._handle_custom_msg(message, [])
-    scene._server.wait()
+    scene._server._threads.shutdown()
+    scene._server._threads = ThreadPoolExecutor(1)
 
 
 def first_node(scene, cloud="cloud"):
@@ -54,18 +60,16 @@ def coordinates(scene, message, buffer):
 
 
 def test_a_node_carries_coordinates_within_the_stated_precision_and_its_colours(show):
-    dataset = survey(3_000)
+    dataset = survey(400)
     scene = show(dataset)
     message, (bits, values) = first_node(scene)
-    xyz = coordinates(scene, message, bits)
-    order = np.lexsort(xyz_of(dataset)[:, :2].T)
-    np.testing.assert_allclose(
-        xyz[np.lexsort(xyz[:, :2].T)], xyz_of(dataset)[order], atol=scene.precision_m + 2e-9
-    )
+    apart = np.abs(coordinates(scene, message, bits)[:, None] - xyz_of(dataset)).max(axis=2)
+    assert apart.min(axis=1).max() <= scene.precision_m + 2e-9
     assert scene.precision_m < 5e-5
-    rgb = np.frombuffer(values, np.uint8).reshape(-1, 3)
+    source = apart.argmin(axis=1)
+    np.testing.assert_array_equal(np.sort(source), np.arange(400))
     stored = np.stack([dataset[b].to_numpy() >> 8 for b in ("red", "green", "blue")], axis=1)
-    np.testing.assert_array_equal(rgb[np.lexsort(xyz[:, :2].T)], stored[order])
+    np.testing.assert_array_equal(np.frombuffer(values, np.uint8).reshape(-1, 3), stored[source])
 
 
 def test_another_colour_sends_values_alone(show):
@@ -170,14 +174,14 @@ def test_code_names_paths_and_follows_what_is_clicked(show):
 
 
 def test_unknown_words_name_the_nearest_known_one(show):
-    with pytest.raises(ArgumentError, match="no keyword 'colour'.*Did you mean 'color'"):
+    with pytest.raises(ArgumentError, match=r"no keyword 'colour'.*Did you mean 'color'"):
         Scene(survey(10), colour="rgb")
-    with pytest.raises(ArgumentError, match="'intensty' is not known. Did you mean 'intensity'"):
+    with pytest.raises(ArgumentError, match=r"'intensty' is not known\. Did you mean 'intensity'"):
         show(survey(10), color="intensty")
     scene = show(survey(10))
     with pytest.raises(ArgumentError, match="Did you mean 'quality'"):
         scene.color = "qualty"
-    with pytest.raises(ArgumentError, match="cloud 'claud' is not known. Did you mean 'cloud'"):
+    with pytest.raises(ArgumentError, match=r"cloud 'claud' is not known\. Did you mean 'cloud'"):
         scene.shown = ("claud",)
     with pytest.raises(ArgumentError, match="not a viewpoint"):
         scene.viewpoint = {"azimuth_deg": 4}
@@ -217,17 +221,13 @@ def test_one_bad_cloud_does_not_hide_the_others(show):
 
 
 def test_a_node_that_cannot_be_read_is_said_and_given_up(show, tmp_path):
-    path = tmp_path / "site.copc.laz"
-    path.write_bytes(open(COPC, "rb").read())
+    town = write_town(tmp_path / "town.copc.laz", deepest=3)
+    path, last = town.path, town.nodes - 1
     scene = show(path)
-    scene._server.sources[path.name]._kept.clear()
-    data = bytearray(path.read_bytes())
-    data[1_000:-5_000] = bytes(len(data) - 6_000)
-    path.write_bytes(data)
-    last = len(scene._server.sources[path.name]._cells.points) - 1
+    path.write_bytes(path.read_bytes()[:900_000])
     ask(scene, kind="want", cloud=path.name, node=last, bits=True, channel="")
     assert {"kind": "lost", "cloud": path.name, "node": last} in [m for m, _ in scene.sent]
-    assert scene.message
+    assert path.name in scene.message
 
 
 def test_clouds_come_and_go(show):
@@ -265,6 +265,20 @@ def test_a_copc_file_is_streamed_and_its_nodes_are_told(show):
     core, box = np.array(cloud["core"]), np.array(cloud["box"])
     assert (core[0] >= box[0]).all()
     assert (core[1] <= box[1]).all()
+
+
+def test_a_copc_file_at_an_address_is_read_in_parts(show, tmp_path):
+    town = write_town(tmp_path / "town.copc.laz", deepest=4)
+    with closing(Server()) as server:
+        url, file = serve(server, town.path)
+        scene = show(url)
+        assert scene.message == ""
+        assert scene.widget.clouds[0]["total"] == town.points
+        first = file.served
+        ask(scene, kind="want", cloud="cloud.copc.laz", node=200, bits=True, channel="")
+        assert scene.sent[-1][0]["kind"] == "node"
+        assert first < 0.2 * len(file.data)
+        assert file.served - first < 0.05 * len(file.data)
 
 
 @pytest.mark.parametrize("color", ["rgb", "height", "classification", "cloud", "quality"])

@@ -10,8 +10,9 @@ levels it shares with its predecessor.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
+
+from cupixgeo.formats.las.machine import compiled, load8, load_signed
 
 VOXEL_LEVELS = 7
 """A node is sampled on a grid of 2^7 = 128 voxels a side."""
@@ -28,7 +29,8 @@ SPREAD = np.array(
 DIGIT_BITS = 11
 """Bits of a key sorted at a time: as many counters as stay in the processor's cache."""
 
-compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
+X_BYTE, Y_BYTE, Z_BYTE, RETURNS_BYTE = 0, 4, 8, 14
+"""Where a record of point formats 6 to 8 holds what is looked at here."""
 
 
 @compiled
@@ -39,11 +41,11 @@ def _spread(value):
 
 
 @compiled
-def _code(x, y, z, low, factor, top, flip):
-    """Tell the number of the cell a point is in, or is nearest to."""
-    i = min(max(np.int64((x - low[0]) * factor[0]), 0), top)
-    j = min(max(np.int64((y - low[1]) * factor[1]), 0), top)
-    k = min(max(np.int64((z - low[2]) * factor[2]), 0), top)
+def _code(record, low, factor, top, flip):
+    """Tell the number of the cell a record's point is in, or is nearest to."""
+    i = min(max(np.int64((load_signed(record, X_BYTE) - low[0]) * factor[0]), 0), top)
+    j = min(max(np.int64((load_signed(record, Y_BYTE) - low[1]) * factor[1]), 0), top)
+    k = min(max(np.int64((load_signed(record, Z_BYTE) - low[2]) * factor[2]), 0), top)
     return (_spread(i) << 2 | _spread(j) << 1 | _spread(k)) ^ flip
 
 
@@ -65,22 +67,25 @@ def order_by(groups, count):
 
 
 @compiled
-def cells_of(x, y, z, low, factor, levels, flip):
-    """Tell each point's cell, (n,) int32, so many levels below a cell."""
+def cells_of(records, stride, count, low, factor, levels, flip):
+    """Tell the cell, (count,) int32, of each record, so many levels below a cell.
+
+    records: address of the first, stride bytes before the next.
+    """
     top = (1 << levels) - 1
-    cells = np.empty(len(x), np.int32)
-    for i in range(len(x)):
-        cells[i] = _code(x[i], y[i], z[i], low, factor, top, flip)
+    cells = np.empty(count, np.int32)
+    for i in range(count):
+        cells[i] = _code(records + i * stride, low, factor, top, flip)
     return cells
 
 
 @compiled
-def make_keys(x, y, z, low, factor, levels, flip, index_bits):
-    """Keys (n,) uint64 of the points of a cell, not in order."""
+def make_keys(records, stride, count, low, factor, levels, flip, index_bits):
+    """Keys (count,) uint64 of the records of a cell, not in order."""
     top = (1 << levels) - 1
-    keys = np.empty(len(x), np.uint64)
-    for i in range(len(x)):
-        code = _code(x[i], y[i], z[i], low, factor, top, flip)
+    keys = np.empty(count, np.uint64)
+    for i in range(count):
+        code = _code(records + i * stride, low, factor, top, flip)
         keys[i] = np.uint64(code << index_bits | i)
     return keys
 
@@ -184,12 +189,21 @@ def make_nodes(keys, index_bits, levels, base, first, depth, leaf, few):
 
 
 @compiled
-def survey(fields, times, returns, times_range):
-    """Count return numbers into returns (16,), and widen times_range (2,) by GPS times."""
-    for field in fields:
-        returns[field & 15] += 1
-    low, high = times_range[0], times_range[1]
-    for time in times:
-        low = time if time < low else low
-        high = time if time > high else high
-    times_range[0], times_range[1] = low, high
+def survey(records, stride, times, box, returns, times_range):
+    """Widen box (2, 3) and times_range (2,) by records and their GPS times; count returns (16,)."""
+    low_x, low_y, low_z = box[0, 0], box[0, 1], box[0, 2]
+    high_x, high_y, high_z = box[1, 0], box[1, 1], box[1, 2]
+    first, last = times_range[0], times_range[1]
+    for i in range(len(times)):
+        at = records + i * stride
+        x, y, z = load_signed(at, X_BYTE), load_signed(at, Y_BYTE), load_signed(at, Z_BYTE)
+        low_x, high_x = min(low_x, x), max(high_x, x)
+        low_y, high_y = min(low_y, y), max(high_y, y)
+        low_z, high_z = min(low_z, z), max(high_z, z)
+        returns[load8(at, RETURNS_BYTE) & 15] += 1
+        time = times[i]
+        first = time if time < first else first
+        last = time if time > last else last
+    box[0, 0], box[0, 1], box[0, 2] = low_x, low_y, low_z
+    box[1, 0], box[1, 1], box[1, 2] = high_x, high_y, high_z
+    times_range[0], times_range[1] = first, last

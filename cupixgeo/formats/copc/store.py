@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.formats.copc.cube import ROOT, Cell, Cube, common_level
-from cupixgeo.formats.copc.octree import VOXEL_LEVELS
+from cupixgeo.formats.copc.octree import VOXEL_LEVELS, survey
 from cupixgeo.formats.copc.spill import Spill
 
 IntArray = npt.NDArray[np.int64]
 Records = npt.NDArray[Any]
 
-MEMORY_BYTES = 80_000_000
+MEMORY_BYTES = 64_000_000
 """Plain records kept in memory; with more, all go to disk."""
 
 CELL_POINTS = 400_000
 """Points wanted in a cell on disk."""
 
-LARGEST_CELL = 1_500_000
+LARGEST_CELL = 1_000_000
 """Points of a cell that is divided in memory; one with more is sorted into smaller ones first."""
 
 UNKNOWN_POINTS = 100_000_000
@@ -87,6 +87,15 @@ class PointStore:
         Where points are expected.
     expected : int
         How many; 0 where nobody knows.
+
+    Attributes
+    ----------
+    box : ndarray, shape (2, 3), int64 [grid steps]
+        Of the points so far; turned inside out while there is none.
+    returns : ndarray, shape (16,), int64
+        Points by return number.
+    times : ndarray, shape (2,), float64
+        Least and greatest GPS time; turned inside out while there is none.
     """
 
     def __init__(
@@ -100,19 +109,15 @@ class PointStore:
         self._folder = folder
         self._dtype = dtype
         self._scales = scales
-        self._box = box
+        self._expected_box = box
         self._expected = expected or UNKNOWN_POINTS
         self._points = 0
-        self._low = np.full(3, np.iinfo(np.int64).max, np.int64)
-        self._high = np.full(3, np.iinfo(np.int64).min, np.int64)
+        self.box = np.repeat([[np.iinfo(np.int64).max], [np.iinfo(np.int64).min]], 3, axis=1)
+        self.returns = np.zeros(16, np.int64)
+        self.times = np.array([np.inf, -np.inf])
         self._blocks: list[Records] = []
         self._spill: Spill | None = None
         self._levels = 0
-
-    @property
-    def box(self) -> IntArray:
-        """Box of the points: shape (2, 3), int64 [grid steps]; turned inside out while empty."""
-        return np.stack([self._low, self._high])
 
     @property
     def cube(self) -> Cube:
@@ -124,18 +129,18 @@ class PointStore:
 
     def add(self, records: Records) -> None:
         """Take over records, shape (n,); they may be changed afterwards."""
-        for axis, name in enumerate("XYZ"):
-            values = np.ascontiguousarray(records[name])
-            self._low[axis] = min(self._low[axis], values.min())
-            self._high[axis] = max(self._high[axis], values.max())
+        records = np.ascontiguousarray(records)
+        at, times = records.ctypes.data, records["gps_time"]
+        survey(at, records.itemsize, times, self.box, self.returns, self.times)
         self._points += len(records)
         if self._spill is not None:
             self._spill.add(records, ROOT, self._levels)
             return
         self._blocks.append(records.copy())
         if self._points * self._dtype.itemsize > MEMORY_BYTES:
-            expected = self._box if (self._box[0] <= self._box[1]).all() else self.box
-            self._begin_spill(Cube.around(expected[0], expected[1], self._scales))
+            expected = self._expected_box
+            box = expected if (expected[0] <= expected[1]).all() else self.box
+            self._begin_spill(Cube.around(box[0], box[1], self._scales))
             while self._blocks:
                 self._spill_block(self._blocks.pop(0))
 
@@ -149,33 +154,40 @@ class PointStore:
         assert self._spill is not None
         self._spill.add(records, ROOT, self._levels)
 
-    def finish(self) -> None:
-        """Settle the cube; to be called once, when all points are there."""
+    def finish(self, check: Callable[[], None]) -> None:
+        """Settle the cube; to be called once, when all points are there.
+
+        Parameters
+        ----------
+        check : callable
+            Called between blocks; stops the work by raising.
+        """
         spill = self._spill
         if spill is None:
             return
         self._expected = self._points
-        close = Cube.around(self._low, self._high, self._scales)
-        fits = spill.cube.covers(self._low, self._high)
+        close = Cube.around(self.box[0], self.box[1], self._scales)
+        fits = spill.cube.covers(self.box[0], self.box[1])
         if fits and spill.cube.edge[0] <= TOO_WIDE * close.edge[0]:
             return
         try:
             self._begin_spill(close)
             for records in spill.blocks():
+                check()
                 self._spill_block(records)
         finally:
             spill.close()
 
-    def cells(self) -> Iterator[CellPoints]:
-        """Hand out all points, cell by cell in order. Each cell comes once."""
+    def cells(self, check: Callable[[], None]) -> Iterator[CellPoints]:
+        """Hand out all points, cell by cell in order; `check` as in `finish`."""
         if self._spill is not None:
-            yield from self._spilled(self._spill)
+            yield from self._spilled(self._spill, check)
         elif self._points:
             records = np.concatenate(self._blocks)
             self._blocks.clear()
             yield CellPoints(ROOT, records, 0, 0)
 
-    def _spilled(self, spill: Spill) -> Iterator[CellPoints]:
+    def _spilled(self, spill: Spill, check: Callable[[], None]) -> Iterator[CellPoints]:
         waiting = sorted(spill.points, reverse=True)
         totals: defaultdict[Cell, int] = defaultdict(int)
         for cell, points in spill.points.items():
@@ -183,6 +195,7 @@ class PointStore:
                 totals[cell.above(level)] += points
         previous = None
         while waiting:
+            check()
             cell = waiting.pop()
             levels = min(FINER_SORT, spill.cube.deepest - cell.level)
             if spill.points[cell] > LARGEST_CELL and levels > 0:

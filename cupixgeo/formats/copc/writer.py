@@ -19,7 +19,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import laspy
 import lazrs
@@ -31,12 +31,16 @@ from cupixgeo.errors import CancelledError, FormatError
 from cupixgeo.formats.copc.cube import Cell
 from cupixgeo.formats.copc.hierarchy import INFO, Chunk, build_hierarchy
 from cupixgeo.formats.copc.nodes import CellNodes, NodeEncoder, divide
-from cupixgeo.formats.copc.octree import VOXEL_LEVELS, survey
+from cupixgeo.formats.copc.octree import VOXEL_LEVELS
 from cupixgeo.formats.copc.spill import check_room
 from cupixgeo.formats.copc.store import MEMORY_BYTES, PointStore
 from cupixgeo.formats.las.records import RecordLayout
 from cupixgeo.formats.las.writer import TABLE_UNKNOWN, WRITE_BUFFER, las_header, laszip_record
+from cupixgeo.formats.slabs import Slabs
 from cupixgeo.progress import Progress, ProgressFn
+
+if TYPE_CHECKING:
+    from cupixgeo.formats.las.pointcodec import PointCodec
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -47,8 +51,14 @@ U = TypeVar("U")
 POINT_FORMATS = (6, 7, 8)
 """What a COPC file may hold."""
 
+FEWEST_TO_COMPILE = 500_000
+"""Points below which loading compiled code costs more than it saves."""
+
 AHEAD = 3
 """Nodes under way for each core, so that none waits."""
+
+MOST_AHEAD = 32
+"""Nodes under way in all: each takes a few megabytes."""
 
 MARGIN_STEPS = 16
 """Grid steps the expected box is widened by: it may be off by a rounding."""
@@ -114,8 +124,6 @@ class CopcWriter:
         self._progress = progress
         self._cancel = cancel
         self.point_count = 0
-        self._returns = np.zeros(16, np.int64)
-        self._gps = np.array([np.inf, -np.inf])
         size_bytes = point_count * layout.dtype.itemsize
         if size_bytes > MEMORY_BYTES:
             check_room(path.parent, size_bytes)
@@ -140,7 +148,6 @@ class CopcWriter:
         """Append records, shape (n,), of the layout's dtype, X, Y and Z filled."""
         if not len(records):
             return
-        survey(records["bit_fields"], records["gps_time"], self._returns, self._gps)
         self.point_count += len(records)
         self._store.add(records)
 
@@ -155,7 +162,7 @@ class CopcWriter:
         if self._file.closed:
             return
         try:
-            self._store.finish()
+            self._store.finish(self._check)
             self._write_file()
         finally:
             self.abort()
@@ -181,7 +188,7 @@ class CopcWriter:
         header.vlrs.append(laszip_record(self._laszip))
         header.set_compressed(True)
         header.point_count = self.point_count
-        header.number_of_points_by_return = self._returns[1:].astype(np.uint64)
+        header.number_of_points_by_return = self._store.returns[1:].astype(np.uint64)
         if self.point_count:
             header.mins, header.maxs = self.bounds
         header.write_to(file)
@@ -202,35 +209,36 @@ class CopcWriter:
         cube, header = self._store.cube, self._header
         centre = (cube.low + cube.edge / 2) * header.scales + header.offsets
         half = float(cube.edge[0] * header.scales[0] / 2)
-        times = self._gps if self._gps[0] <= self._gps[1] else (0.0, 0.0)
+        times = self._store.times
+        times = times if times[0] <= times[1] else np.zeros(2)
         return INFO.pack(*centre, half, 2 * half / 2**VOXEL_LEVELS, page_start, page_bytes, *times)
 
     def _write_nodes(self) -> dict[Cell, Chunk]:
         """Divide, compress and write, each a step ahead of the next, on all cores."""
         chunks: dict[Cell, Chunk] = {}
-        encode = NodeEncoder(self._laszip)
-        cube = self._store.cube
+        encode = NodeEncoder(self._laszip, self._codec())
+        cube, slabs = self._store.cube, Slabs()
         workers = os.cpu_count() or 1
+        window = min(AHEAD * workers, MOST_AHEAD)
         done = 0
         with ThreadPoolExecutor(workers) as pool, ThreadPoolExecutor(1) as divider:
-            divided = _in_order(
-                divider, lambda points: divide(points, cube), self._store.cells(), 1
-            )
+            cells = self._store.cells(self._check)
+            divided = _in_order(divider, lambda points: divide(points, cube, slabs), cells, 1)
             nodes = self._nodes(divided)
             for (cell, records), data in _in_order(
-                pool, lambda node: (node, encode(node[1])), nodes, AHEAD * workers
+                pool, lambda node: (node, encode(node[1])), nodes, window
             ):
-                self._check()
                 chunks[cell] = Chunk(self._file.tell(), len(data), len(records))
                 self._file.write(data)
                 done += len(records)
                 if self._progress is not None:
                     self._progress(Progress("index", done, self.point_count))
+                self._check()
         return chunks
 
     @staticmethod
     def _nodes(cells: Iterable[CellNodes]) -> Iterator[tuple[Cell, Records]]:
-        """Yield nodes with all their points: those above cells when all cells below them are done."""
+        """Yield nodes with all their points: those above cells when the cells below are done."""
         pending: defaultdict[Cell, list[Records]] = defaultdict(list)
         for divided in cells:
             complete = (c for c in pending if not c.holds(divided.cell))
@@ -241,6 +249,14 @@ class CopcWriter:
             yield from (node for node in divided.own if len(node[1]))
         for cell in sorted(pending, reverse=True):
             yield cell, np.concatenate(pending.pop(cell))
+
+    def _codec(self) -> PointCodec | None:
+        if self.point_count < FEWEST_TO_COMPILE:
+            return None
+        from cupixgeo.formats.las.pointcodec import PointCodec
+
+        layout = self._header.point_format
+        return PointCodec(layout.id, layout.size, layout.num_extra_bytes)
 
     def _check(self) -> None:
         if self._cancel is not None and self._cancel.is_set():

@@ -2,12 +2,13 @@
 
 Knows: bit streams, symbol models and the integer compressor. Must not know: points.
 
-Models live in one flat int32 array whose address is handed about, so that no array object is made
-or counted per symbol; a coder's state is three numbers passed in and handed back, so that it stays
-in registers. Word offsets within a model are the constants below.
+A decoder is one long chain of steps, each waiting for the one before, so that what counts is the
+length of the chain and the branches nobody can predict. Hence: a model, its table and its counts
+lie side by side at one address, a coder's state is three numbers that stay in registers, bytes are
+shifted in and out without a loop, and a symbol is looked up instead of searched for.
 
-Safe on damaged input: a decoder past the end of its bytes reads zeros, and no symbol leaves the
-range of its model, since ``value < length`` holds after every step.
+Safe on damaged input: bytes are read up to the padding behind a layer and not further, and no
+symbol leaves the range of its model, since ``value < length`` holds after every step.
 
 Sources: A. Said, *Introduction to Arithmetic Coding* (HPL-2004-76); M. Isenburg, *LASzip: lossless
 compression of LiDAR data* (2013).
@@ -15,428 +16,365 @@ compression of LiDAR data* (2013).
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba as nb
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-MIN_LENGTH = 1 << 24
+from cupixgeo.formats.las.machine import (
+    choose,
+    compiled,
+    divide,
+    inlined,
+    leading_zeros,
+    load8,
+    load32,
+    load32_swapped,
+    load_signed,
+    overflows,
+    store8,
+    store32,
+    store64,
+    store64_swapped,
+    unlikely,
+    used_up,
+)
+
 MAX_LENGTH = (1 << 32) - 1
-WORD = (1 << 32) - 1
+MIN_LENGTH = 1 << 24
 SYMBOL_SHIFT = 15
 SYMBOL_MOST = 1 << 15
 BIT_SHIFT = 13
 BIT_MOST = 1 << 13
 
-SYMBOLS, TOTAL, CYCLE, LEFT, SHIFT, SIZE, HEAD = 0, 1, 2, 3, 4, 5, 6
-"""Words of a symbol model: count of symbols, total count, update cycle, symbols left in it, table
-shift and size; then the distribution, the counts and the look-up table."""
+TOTAL, CYCLE, LEFT, LATEST, SHIFT, HALF, LOWER, UPPER, TABLE = *range(0, 32, 4), 32
+"""Bytes of a symbol model: total count, update cycle, symbols left in it, the symbol met last; for
+correctors, what the interval is shifted by, the first symbol of a positive one, and what is added
+to a symbol below it and to others; from `TABLE` the look-up table of the decoder."""
 
-BIT_ZEROS, BIT_TOTAL, BIT_PROBABILITY, BIT_CYCLE, BIT_LEFT, BIT_WORDS = 0, 1, 2, 3, 4, 5
+CELL_SHIFT = 6
+CELLS = 1 << (SYMBOL_SHIFT - CELL_SHIFT)
+ROWS = TABLE + CELLS + 16
+"""Bytes from which a model has a 32-bit word a symbol: where its interval starts (above bit 15)
+and how often it was met; after the last symbol, a word above all others."""
 
-TABLED_FROM = 17
-"""Models with so many symbols have a look-up table for decoding."""
+BEYOND = 0xFFFF0000
+"""The word after the last symbol: no target is as high."""
 
 HIGH_BITS = 8
 """Bits of a corrector coded with a model; the rest are stored as they are."""
 
+LOWEST = -(1 << 31)
+"""The one corrector of 32 bits; that says all."""
 
-def _access(bits: int) -> tuple[Any, Any]:
-    """Make a load and a store of one width: address, index (and value) as int64."""
-    word = ir.IntType(bits)
-    wide = ir.IntType(64)
+TABLED, NOT_TABLED = np.bool_(True), np.bool_(False)
+BIT_SYMBOLS = np.int64(2)
+"""NumPy's, like all counts of symbols: for Python's numbers functions are compiled one by one."""
 
-    @intrinsic
-    def load(context: Any, address: Any, index: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            pointer = builder.inttoptr(args[0], word.as_pointer())
-            value = builder.load(builder.gep(pointer, [args[1]]))
-            if bits == 64:
-                return value
-            return builder.zext(value, wide) if bits == 8 else builder.sext(value, wide)
+MOST_SYMBOLS = np.int64(1 << HIGH_BITS)
+CORRECTOR_BYTES = ROWS + 4 * ((1 << HIGH_BITS) + 1) + 12
+"""Distance of the models of one integer compressor: a bit model, then one a bit count."""
 
-        return types.int64(types.int64, types.int64), generate
-
-    @intrinsic
-    def store(context: Any, address: Any, index: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            pointer = builder.inttoptr(args[0], word.as_pointer())
-            value = args[2] if bits == 64 else builder.trunc(args[2], word)
-            builder.store(value, builder.gep(pointer, [args[1]]))
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.int64), generate
-
-    return load, store
+PADDING = 32
+"""Bytes that must be readable behind a decoder's last one and writable around an encoder's."""
 
 
-load8, store8 = _access(8)
-load32, store32 = _access(32)
-load64, store64 = _access(64)
-
-compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
-inlined = nb.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
-
-
-def model_words(symbols: int) -> int:
-    """Words a symbol model takes."""
-    table = 0
-    if symbols >= TABLED_FROM:
-        bits = 3
-        while symbols > 1 << (bits + 2):
-            bits += 1
-        table = (1 << bits) + 2
-    return HEAD + 2 * symbols + table
+def model_bytes(symbols: int) -> int:
+    """Bytes a symbol model takes, whole eights."""
+    return (ROWS + 4 * (symbols + 1) + 7) // 8 * 8
 
 
 @compiled
-def update_model(models, at):
+def update_model(model, symbols, tabled):
     """Halve the counts where they grew large, and renew the distribution and the table."""
-    symbols = load32(models, at + SYMBOLS)
-    distribution = at + HEAD
-    counts = distribution + symbols
-    table = counts + symbols
-    total = load32(models, at + TOTAL) + load32(models, at + CYCLE)
+    total = load32(model, TOTAL) + load32(model, CYCLE)
+    rows = model + ROWS
     if total > SYMBOL_MOST:
         total = 0
         for k in range(symbols):
-            count = (load32(models, counts + k) + 1) >> 1
-            store32(models, counts + k, count)
+            count = ((load32(rows, 4 * k) & 0xFFFF) + 1) >> 1
+            store32(rows, 4 * k, count)
             total += count
-    store32(models, at + TOTAL, total)
+    store32(model, TOTAL, total)
     scale = 0x80000000 // total
-    size = load32(models, at + SIZE)
-    shift = load32(models, at + SHIFT)
     below = 0
-    filled = 0
     for k in range(symbols):
-        start = (scale * below) >> 16
-        store32(models, distribution + k, start)
-        below += load32(models, counts + k)
-        if size:
-            while filled < start >> shift:
-                filled += 1
-                store32(models, table + filled, k - 1)
-    if size:
-        store32(models, table, 0)
-        while filled <= size:
-            filled += 1
-            store32(models, table + filled, symbols - 1)
-    cycle = min((5 * load32(models, at + CYCLE)) >> 2, (symbols + 6) << 3)
-    store32(models, at + CYCLE, cycle)
-    store32(models, at + LEFT, cycle)
+        count = load32(rows, 4 * k) & 0xFFFF
+        store32(rows, 4 * k, ((scale * below) >> 16) << 16 | count)
+        below += count
+    if tabled:
+        fill_table(model + TABLE, rows, symbols)
+    cycle = min((5 * load32(model, CYCLE)) >> 2, (symbols + 6) << 3)
+    store32(model, CYCLE, cycle)
+    store32(model, LEFT, cycle)
+
+
+@inlined
+def fill_table(table, rows, symbols):
+    """Note the symbol each cell begins in; eight cells at a time, the next symbol corrects."""
+    at = 0
+    for k in range(symbols):
+        following = CELLS + 1
+        if k + 1 < symbols:
+            following = ((load32(rows, 4 * k + 4) >> 16) + (1 << CELL_SHIFT) - 1) >> CELL_SHIFT
+        eight = k * 0x0101010101010101
+        store64(table, at, eight)
+        while at + 8 < following:
+            at += 8
+            store64(table, at, eight)
+        at = following
 
 
 @compiled
-def init_model(models, at, symbols, tabled):
+def init_model(model, symbols, tabled):
     """Set a symbol model to its first state: all symbols alike."""
-    store32(models, at + SYMBOLS, symbols)
-    store32(models, at + SIZE, 0)
-    store32(models, at + SHIFT, 0)
-    if tabled and symbols >= TABLED_FROM:
-        bits = 3
-        while symbols > (1 << (bits + 2)):
-            bits += 1
-        store32(models, at + SIZE, 1 << bits)
-        store32(models, at + SHIFT, SYMBOL_SHIFT - bits)
-    store32(models, at + TOTAL, 0)
-    store32(models, at + CYCLE, symbols)
+    store32(model, TOTAL, 0)
+    store32(model, CYCLE, symbols)
+    store32(model, LATEST, 0)
     for k in range(symbols):
-        store32(models, at + HEAD + symbols + k, 1)
-    update_model(models, at)
-    store32(models, at + CYCLE, (symbols + 6) >> 1)
-    store32(models, at + LEFT, (symbols + 6) >> 1)
+        store32(model, ROWS + 4 * k, 1)
+    store32(model, ROWS + 4 * symbols, BEYOND)
+    update_model(model, symbols, tabled)
+    store32(model, CYCLE, (symbols + 6) >> 1)
+    store32(model, LEFT, (symbols + 6) >> 1)
 
 
 @compiled
-def init_bit_model(models, at):
-    """Set a bit model to its first state: both values alike."""
-    store32(models, at + BIT_ZEROS, 1)
-    store32(models, at + BIT_TOTAL, 2)
-    store32(models, at + BIT_PROBABILITY, 1 << (BIT_SHIFT - 1))
-    store32(models, at + BIT_CYCLE, 4)
-    store32(models, at + BIT_LEFT, 4)
+def init_corrector(model, bits, tabled):
+    """Set the model of correctors of so many bits to its first state; of none, that is a bit."""
+    if bits:
+        init_model(model, 1 << min(bits, HIGH_BITS), tabled)
+        store32(model, SHIFT, SYMBOL_SHIFT)
+        store32(model, HALF, 1 << (bits - 1))
+        store32(model, LOWER, 1 - (1 << bits))
+        store32(model, UPPER, 1)
+        return
+    store32(model, TOTAL, 2)
+    store32(model, CYCLE, 4)
+    store32(model, LEFT, 4)
+    store32(model, SHIFT, BIT_SHIFT)
+    store32(model, HALF, 0)
+    store32(model, LOWER, 0)
+    store32(model, UPPER, 0)
+    store32(model, ROWS, 1)
+    store32(model, ROWS + 4, 1 << (BIT_SHIFT - 1) << 16)
+    store32(model, ROWS + 8, BEYOND)
+    fill_table(model + TABLE, model + ROWS, BIT_SYMBOLS)
 
 
 @compiled
-def update_bit_model(models, at):
-    """Renew the probability of a bit model."""
-    total = load32(models, at + BIT_TOTAL) + load32(models, at + BIT_CYCLE)
-    zeros = load32(models, at + BIT_ZEROS)
+def update_bit_model(model, tabled):
+    """Renew the probability of a bit model: it is a model of two symbols, in coarser steps."""
+    total = load32(model, TOTAL) + load32(model, CYCLE)
+    zeros = load32(model, ROWS)
     if total > BIT_MOST:
         total = (total + 1) >> 1
         zeros = (zeros + 1) >> 1
         if zeros == total:
             total += 1
-    store32(models, at + BIT_ZEROS, zeros)
-    store32(models, at + BIT_TOTAL, total)
-    store32(models, at + BIT_PROBABILITY, (zeros * (0x80000000 // total)) >> (31 - BIT_SHIFT))
-    cycle = min((5 * load32(models, at + BIT_CYCLE)) >> 2, 64)
-    store32(models, at + BIT_CYCLE, cycle)
-    store32(models, at + BIT_LEFT, cycle)
+    store32(model, TOTAL, total)
+    store32(model, ROWS, zeros)
+    store32(model, ROWS + 4, (zeros * (0x80000000 // total)) >> (31 - BIT_SHIFT) << 16)
+    if tabled:
+        fill_table(model + TABLE, model + ROWS, BIT_SYMBOLS)
+    cycle = min((5 * load32(model, CYCLE)) >> 2, 64)
+    store32(model, CYCLE, cycle)
+    store32(model, LEFT, cycle)
+
+
+@compiled
+def update_corrector(model, bits, tabled):
+    """Renew the model of correctors of so many bits."""
+    if bits == 0:
+        update_bit_model(model, tabled)
+    else:
+        update_model(model, 1 << bits, tabled)
 
 
 @inlined
-def divide(a, b):
-    """Whole quotient of two numbers below 2^32; exact, for it stays below 2^20."""
-    return np.int64(np.float64(a) / np.float64(b))
-
-
-@inlined
-def wrap32(value):
-    """Take a sum as 32-bit arithmetic would."""
-    return np.int64(np.int32(value))
+def count_symbol(model, symbols, symbol, word, tabled):
+    """Count a symbol that was met, and renew its model where that is due."""
+    store32(model, ROWS + 4 * symbol, word + 1)
+    if used_up(model, LEFT):
+        update_model(model, symbols, tabled)
 
 
 # ------------------------------------------------------------------------------- decoding
 
 
 @inlined
-def refill(data, end, value, length, pos):
-    """Shift bytes into a decoder until its interval is wide enough."""
-    while length < MIN_LENGTH:
-        byte = np.int64(0)
-        if pos < end:
-            byte = load8(data, pos)
-        value = (value << 8) | byte
-        pos += 1
-        length <<= 8
-    return value, length, pos
+def refill(end, value, length, pos):
+    """Shift bytes into a decoder so that its interval is wide enough; at `end` come zeros."""
+    shift = leading_zeros(length) & 24
+    value = (value << shift) | (load32_swapped(pos, 0) >> (32 - shift))
+    return value, length << shift, pos + (shift >> 3)
 
 
 @inlined
-def start_decoder(data, end):
+def start_decoder(data):
     """State of a decoder at the beginning of its bytes."""
-    value = np.int64(0)
-    for k in range(4):
-        byte = np.int64(0)
-        if k < end:
-            byte = load8(data, k)
-        value = (value << 8) | byte
-    return value, np.int64(MAX_LENGTH), np.int64(4)
+    value = min(load32_swapped(data, 0), MAX_LENGTH - 1)
+    return value, 0 + MAX_LENGTH, data + 4
 
 
 @inlined
-def decode_symbol(models, at, data, end, value, length, pos):
+def decode_symbol(model, symbols, end, value, length, pos):
     """Next symbol of a model."""
-    symbols = load32(models, at + SYMBOLS)
-    distribution = at + HEAD
-    size = load32(models, at + SIZE)
-    upper = length
-    length >>= SYMBOL_SHIFT
-    if size:
-        target = divide(value, length)
-        entry = distribution + 2 * symbols + (target >> load32(models, at + SHIFT))
-        symbol = load32(models, entry)
-        limit = load32(models, entry + 1) + 1
-        while limit > symbol + 1:
-            middle = (symbol + limit) >> 1
-            if load32(models, distribution + middle) > target:
-                limit = middle
-            else:
-                symbol = middle
-        lower = load32(models, distribution + symbol) * length
-        if symbol != symbols - 1:
-            upper = load32(models, distribution + symbol + 1) * length
-    else:
-        lower = np.int64(0)
-        symbol = np.int64(0)
-        limit = symbols
-        middle = limit >> 1
-        while middle != symbol:
-            bound = length * load32(models, distribution + middle)
-            if bound > value:
-                limit = middle
-                upper = bound
-            else:
-                symbol = middle
-                lower = bound
-            middle = (symbol + limit) >> 1
-    value -= lower
-    length = upper - lower
-    value, length, pos = refill(data, end, value, length, pos)
-    counted = distribution + symbols + symbol
-    store32(models, counted, load32(models, counted) + 1)
-    left = load32(models, at + LEFT) - 1
-    store32(models, at + LEFT, left)
-    if left == 0:
-        update_model(models, at)
+    symbol, word, value, length, pos = find_symbol(model, SYMBOL_SHIFT, end, value, length, pos)
+    count_symbol(model, symbols, symbol, word, TABLED)
     return symbol, value, length, pos
 
 
 @inlined
-def decode_bit(models, at, data, end, value, length, pos):
-    """Next bit of a bit model."""
-    bound = load32(models, at + BIT_PROBABILITY) * (length >> BIT_SHIFT)
-    bit = np.int64(0)
-    if value < bound:
-        length = bound
-        store32(models, at + BIT_ZEROS, load32(models, at + BIT_ZEROS) + 1)
-    else:
-        bit = np.int64(1)
-        value -= bound
-        length -= bound
-    value, length, pos = refill(data, end, value, length, pos)
-    left = load32(models, at + BIT_LEFT) - 1
-    store32(models, at + BIT_LEFT, left)
-    if left == 0:
-        update_bit_model(models, at)
-    return bit, value, length, pos
+def find_symbol(model, shift, end, value, length, pos):
+    """Next symbol of a model whose interval is shifted by `shift`, and its word; not counted."""
+    step = length >> shift
+    target = divide(value, step)
+    symbol = load8(model, TABLE + (target >> CELL_SHIFT))
+    while unlikely(load32(model, ROWS + 4 + 4 * symbol) >> 16 <= target):
+        symbol += 1
+    word = load32(model, ROWS + 4 * symbol)
+    above = load32(model, ROWS + 4 + 4 * symbol)
+    lower = (word >> 16) * step
+    upper = choose(above >= BEYOND, length, (above >> 16) * step)
+    value, length, pos = refill(end, value - lower, upper - lower, pos)
+    return symbol, word, value, length, pos
 
 
 @inlined
-def decode_raw(bits, data, end, value, length, pos):
+def decode_likely(model, symbols, end, value, length, pos):
+    """Next symbol of a model that is mostly the one before: then nothing waits for a division."""
+    symbol = load32(model, LATEST)
+    step = length >> SYMBOL_SHIFT
+    word = load32(model, ROWS + 4 * symbol)
+    above = load32(model, ROWS + 4 + 4 * symbol)
+    lower = (word >> 16) * step
+    upper = choose(above >= BEYOND, length, (above >> 16) * step)
+    if lower <= value and value < upper:
+        value, length, pos = refill(end, value - lower, upper - lower, pos)
+        count_symbol(model, symbols, symbol, word, TABLED)
+    else:
+        symbol, value, length, pos = decode_symbol(model, symbols, end, value, length, pos)
+        store32(model, LATEST, symbol)
+    return symbol, value, length, pos
+
+
+@inlined
+def decode_raw(bits, end, value, length, pos):
     """Next bits stored as they are; more than 19 come in two parts, the low 16 first."""
-    low = np.int64(0)
-    shift = np.int64(0)
+    low = 0
+    shift = 0
     if bits > 19:
         length >>= 16
         low = divide(value, length)
-        value -= length * low
-        value, length, pos = refill(data, end, value, length, pos)
+        value, length, pos = refill(end, value - length * low, length, pos)
         bits -= 16
-        shift = np.int64(16)
+        shift = 16
     length >>= bits
     high = divide(value, length)
-    value -= length * high
-    value, length, pos = refill(data, end, value, length, pos)
+    value, length, pos = refill(end, value - length * high, length, pos)
     return (high << shift) | low, value, length, pos
 
 
 @inlined
-def decode_corrector(models, bits_at, correctors, data, end, value, length, pos):
+def decode_corrector(bits_model, bits_symbols, correctors, end, value, length, pos):
     """Next difference from a prediction, and the count of its bits.
 
-    `correctors` is the address of 33 int64 offsets: of the bit model, then of the symbol models.
+    `correctors` is the address of a bit model and the symbol models after it.
     """
-    bits, value, length, pos = decode_symbol(models, bits_at, data, end, value, length, pos)
-    if bits == 0:
-        at = load64(correctors, 0)
-        corrector, value, length, pos = decode_bit(models, at, data, end, value, length, pos)
+    bits, value, length, pos = decode_symbol(bits_model, bits_symbols, end, value, length, pos)
+    model = correctors + bits * CORRECTOR_BYTES
+    if bits <= HIGH_BITS:
+        corrector, word, value, length, pos = find_symbol(
+            model, load32(model, SHIFT), end, value, length, pos
+        )
+        store32(model, ROWS + 4 * corrector, word + 1)
+        if used_up(model, LEFT):
+            update_corrector(model, bits, TABLED)
+    elif bits < 32:
+        corrector, value, length, pos = decode_symbol(model, MOST_SYMBOLS, end, value, length, pos)
+        raw = bits - HIGH_BITS
+        low, value, length, pos = decode_raw(raw, end, value, length, pos)
+        corrector = (corrector << raw) | low
     else:
-        at = load64(correctors, bits)
-        corrector, value, length, pos = decode_symbol(models, at, data, end, value, length, pos)
-        if bits > HIGH_BITS:
-            raw = bits - HIGH_BITS
-            low, value, length, pos = decode_raw(raw, data, end, value, length, pos)
-            corrector = (corrector << raw) | low
-        if corrector >= np.int64(1) << (bits - 1):
-            corrector += 1
-        else:
-            corrector -= (np.int64(1) << bits) - 1
+        return 0 + LOWEST, bits, value, length, pos
+    upper = corrector >= load32(model, HALF)
+    corrector += choose(upper, load32(model, UPPER), load_signed(model, LOWER))
     return corrector, bits, value, length, pos
 
 
 # ------------------------------------------------------------------------------- encoding
 
+# The base of an encoder has 64 bits: the lower half is the one of the literature, the upper half
+# the four bytes written last, so that a carry runs through them by itself.
+
 
 @compiled
-def carry(out, pos):
-    """Add one to the bytes already written."""
-    pos -= 1
-    while load8(out, pos) == 255:
-        store8(out, pos, 0)
+def carry(pos):
+    """Add one to the bytes already written, but for the last four."""
+    pos -= 5
+    while load8(pos, 0) == 255:
+        store8(pos, 0, 0)
         pos -= 1
-    store8(out, pos, load8(out, pos) + 1)
+    store8(pos, 0, load8(pos, 0) + 1)
 
 
 @inlined
-def advance(out, base, length, pos):
-    """Carry an overflow of the base and write the bytes that are settled."""
-    if base > WORD:
-        base &= WORD
-        carry(out, pos)
-    while length < MIN_LENGTH:
-        store8(out, pos, base >> 24)
-        pos += 1
-        base = (base << 8) & WORD
-        length <<= 8
-    return base, length, pos
+def advance(base, part, length, pos):
+    """Add to the base, and write the bytes that are settled."""
+    base += part
+    if overflows(base, part):
+        carry(pos)
+    store64_swapped(pos, -4, base)
+    shift = leading_zeros(length) & 24
+    return base << shift, length << shift, pos + (shift >> 3)
 
 
 @inlined
-def encode_symbol(models, at, symbol, out, base, length, pos):
+def encode_symbol(model, symbols, symbol, base, length, pos):
     """Write a symbol of a model."""
-    symbols = load32(models, at + SYMBOLS)
-    distribution = at + HEAD
     step = length >> SYMBOL_SHIFT
-    lower = load32(models, distribution + symbol) * step
-    if symbol == symbols - 1:
-        length -= lower
-    else:
-        length = load32(models, distribution + symbol + 1) * step - lower
-    base, length, pos = advance(out, base + lower, length, pos)
-    counted = distribution + symbols + symbol
-    store32(models, counted, load32(models, counted) + 1)
-    left = load32(models, at + LEFT) - 1
-    store32(models, at + LEFT, left)
-    if left == 0:
-        update_model(models, at)
+    word = load32(model, ROWS + 4 * symbol)
+    above = load32(model, ROWS + 4 + 4 * symbol)
+    lower = (word >> 16) * step
+    upper = choose(above >= BEYOND, length, (above >> 16) * step)
+    base, length, pos = advance(base, lower, upper - lower, pos)
+    count_symbol(model, symbols, symbol, word, NOT_TABLED)
     return base, length, pos
 
 
 @inlined
-def encode_bit(models, at, bit, out, base, length, pos):
-    """Write a bit of a bit model."""
-    bound = load32(models, at + BIT_PROBABILITY) * (length >> BIT_SHIFT)
-    if bit == 0:
-        length = bound
-        store32(models, at + BIT_ZEROS, load32(models, at + BIT_ZEROS) + 1)
-    else:
-        base += bound
-        length -= bound
-    base, length, pos = advance(out, base, length, pos)
-    left = load32(models, at + BIT_LEFT) - 1
-    store32(models, at + BIT_LEFT, left)
-    if left == 0:
-        update_bit_model(models, at)
-    return base, length, pos
-
-
-@inlined
-def encode_raw(bits, value, out, base, length, pos):
+def encode_raw(bits, value, base, length, pos):
     """Write bits as they are, as `decode_raw` reads them."""
     if bits > 19:
         length >>= 16
-        base, length, pos = advance(out, base + (value & 0xFFFF) * length, length, pos)
+        base, length, pos = advance(base, (value & 0xFFFF) * length, length, pos)
         value >>= 16
         bits -= 16
     length >>= bits
-    return advance(out, base + value * length, length, pos)
+    return advance(base, value * length, length, pos)
 
 
 @inlined
-def bit_count(value):
-    """Bits of a non-negative number."""
-    bits = np.int64(0)
-    while value:
-        value >>= 1
-        bits += 1
-    return bits
-
-
-@inlined
-def encode_corrector(models, bits_at, correctors, corrector, out, base, length, pos):
+def encode_corrector(bits_model, bits_symbols, correctors, corrector, base, length, pos):
     """Write a difference from a prediction; return the count of its bits too."""
-    bits = bit_count(-corrector if corrector <= 0 else corrector - 1)
-    base, length, pos = encode_symbol(models, bits_at, bits, out, base, length, pos)
-    at = load64(correctors, bits)
-    if bits == 0:
-        base, length, pos = encode_bit(models, at, corrector, out, base, length, pos)
-    else:
-        if corrector < 0:
-            corrector += (np.int64(1) << bits) - 1
-        else:
-            corrector -= 1
-        raw = max(bits - HIGH_BITS, 0)
+    bits = 32 - leading_zeros(choose(corrector <= 0, -corrector, corrector - 1))
+    base, length, pos = encode_symbol(bits_model, bits_symbols, bits, base, length, pos)
+    model = correctors + bits * CORRECTOR_BYTES
+    corrector -= choose(corrector < 0, load_signed(model, LOWER), load32(model, UPPER))
+    if bits <= HIGH_BITS:
+        step = length >> load32(model, SHIFT)
+        word = load32(model, ROWS + 4 * corrector)
+        above = load32(model, ROWS + 4 + 4 * corrector)
+        lower = (word >> 16) * step
+        upper = choose(above >= BEYOND, length, (above >> 16) * step)
+        base, length, pos = advance(base, lower, upper - lower, pos)
+        store32(model, ROWS + 4 * corrector, word + 1)
+        if used_up(model, LEFT):
+            update_corrector(model, bits, NOT_TABLED)
+    elif bits < 32:
+        raw = bits - HIGH_BITS
         high = corrector >> raw
-        base, length, pos = encode_symbol(models, at, high, out, base, length, pos)
-        if raw:
-            low = corrector & ((np.int64(1) << raw) - 1)
-            base, length, pos = encode_raw(raw, low, out, base, length, pos)
+        base, length, pos = encode_symbol(model, MOST_SYMBOLS, high, base, length, pos)
+        low = corrector & ((1 << raw) - 1)
+        base, length, pos = encode_raw(raw, low, base, length, pos)
     return bits, base, length, pos
 
 
@@ -444,15 +382,15 @@ def encode_corrector(models, bits_at, correctors, corrector, out, base, length, 
 def finish_encoder(out, base, length, pos):
     """Write the last bytes, and the zeros a decoder looks at beyond them; return the byte count."""
     if length > 2 * MIN_LENGTH:
-        base += MIN_LENGTH
-        length = np.int64(MIN_LENGTH >> 1)
+        part = MIN_LENGTH
+        length = MIN_LENGTH >> 1
         zeros = 3
     else:
-        base += MIN_LENGTH >> 1
-        length = np.int64(MIN_LENGTH >> 9)
+        part = MIN_LENGTH >> 1
+        length = MIN_LENGTH >> 9
         zeros = 2
-    base, length, pos = advance(out, base, length, pos)
+    base, length, pos = advance(base, part, length, pos)
     for _ in range(zeros):
-        store8(out, pos, 0)
+        store8(pos, 0, 0)
         pos += 1
-    return pos
+    return pos - out

@@ -225,6 +225,11 @@ class LasReader:
         scales, offsets = np.array(self.facts.scales), np.array(self.facts.offsets)
         return LasBlock(decoded.view(self._dtype), self.point_format, scales, offsets)
 
+    @property
+    def file(self) -> OpenFile:
+        """The file, for reading stretches of it."""
+        return self._open
+
     def close(self) -> None:
         """Close the file."""
         self._open.close()

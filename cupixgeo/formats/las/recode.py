@@ -11,27 +11,29 @@ count a layer, the layers).
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.formats.las.chunks import LAYERS
-from cupixgeo.formats.las.layers import (
-    CONTEXT_WORDS,
-    CORRECTORS,
+from cupixgeo.formats.las.contexts import (
+    CHANGE_AT,
     LAYER_ROOM,
+    MAPS,
+    POINT_BYTES,
+    RETURNS_AT,
     SOURCE_CHANGED,
-    WORDS,
-    decode_layers,
-    encode_layers,
+    WORK_BYTES,
     first_models,
 )
+from cupixgeo.formats.las.entropy import PADDING
+from cupixgeo.formats.las.layers import decode_layers, encode_layers
 
 XY_LAYER, Z_LAYER, SOURCE_LAYER = 0, 1, 7
-RETURNS_AT, FLAGS_AT, SOURCE_AT = 14, 15, 20
+RETURNS_BYTE, FLAGS_BYTE, SOURCE_BYTE = 14, 15, 20
 """Bytes of a point record of formats 6 to 10 (LAS 1.4 R15, table 15)."""
 
 Bytes = npt.NDArray[np.uint8]
@@ -43,26 +45,61 @@ class DecodedChunk:
 
     Parameters
     ----------
-    xyz : ndarray, shape (3, n), int32
-        Stored integers.
-    changes : ndarray, shape (n,), uint16
-        Change symbol of each point, scanner channel above bit 7.
-    returns : ndarray, shape (n,), uint8
-        Return number, number of returns above bit 4.
+    points : ndarray, shape (n, 4), int32
+        Stored integers of X, Y and Z; then, packed, what the coordinate layers hold besides.
     head : ndarray, shape (record length,), uint8
         The first point's record.
     layers : tuple of ndarray, each of shape (bytes,), uint8
         All layers as they were.
     """
 
-    xyz: npt.NDArray[np.int32]
-    changes: npt.NDArray[np.uint16]
-    returns: npt.NDArray[np.uint8]
+    points: npt.NDArray[np.int32]
     head: Bytes
     layers: tuple[Bytes, ...]
 
     def __len__(self) -> int:
-        return len(self.returns)
+        return len(self.points)
+
+    @property
+    def steps(self) -> npt.NDArray[np.int32]:
+        """Stored integers, shape (n, 3), int32; change them here to move the points."""
+        return self.points[:, :3]
+
+    @property
+    def changes(self) -> npt.NDArray[np.uint16]:
+        """Change symbol of each point, scanner channel above bit 7: shape (n,), uint16."""
+        return self.points.view(np.uint16)[:, CHANGE_AT // 2]
+
+    @property
+    def returns(self) -> Bytes:
+        """Return number, number of returns above bit 4: shape (n,), uint8."""
+        return self.points.view(np.uint8)[:, RETURNS_AT]
+
+
+class Workspace:
+    """Memory for the coding of one chunk at a time: one a thread, used again and again."""
+
+    def __init__(self) -> None:
+        self._models = np.zeros(WORK_BYTES, np.uint8)
+        self._first = {tabled: _first_models(tabled=tabled) for tabled in (True, False)}
+        self._buffers: dict[str, Bytes] = {}
+
+    def buffer(self, name: str, size: int) -> Bytes:
+        """Memory of that many bytes; what was in it before is still there, or is not."""
+        buffer = self._buffers.get(name)
+        if buffer is None or len(buffer) < size:
+            buffer = self._buffers[name] = np.empty(size + size // 8, np.uint8)
+        return buffer[:size]
+
+    def models(self, *, tabled: bool) -> tuple[int, int, int]:
+        """Addresses the layer coder asks for: work space, first models, maps."""
+        first = self._first[tabled]
+        return self._models.ctypes.data, first.ctypes.data, MAPS.ctypes.data
+
+
+@lru_cache(maxsize=2)
+def _first_models(*, tabled: bool) -> Bytes:
+    return first_models(tabled=tabled)
 
 
 class ChunkRecoder:
@@ -71,7 +108,7 @@ class ChunkRecoder:
     Parameters
     ----------
     point_format : int
-        6, 7 or 8.
+        6 to 10.
     record_length : int
         Bytes of a point record, extra bytes included.
     extra_bytes : int
@@ -81,82 +118,74 @@ class ChunkRecoder:
     def __init__(self, point_format: int, record_length: int, extra_bytes: int) -> None:
         self._record_length = record_length
         self._layer_count = LAYERS[point_format] + extra_bytes
-        self._decoding = first_models(tabled=True)
-        self._encoding = first_models(tabled=False)
-        self._thread = threading.local()
 
-    def decode(self, chunk: Bytes) -> DecodedChunk:
-        """Decode the coordinates of a chunk that has passed `check_layers`."""
+    def decode(self, chunk: Bytes, work: Workspace | None = None) -> DecodedChunk:
+        """Decode the coordinates of a chunk that has passed `check_layers`.
+
+        Parameters
+        ----------
+        chunk : ndarray, shape (bytes,), uint8
+            The chunk; the result refers to it.
+        work : Workspace or None
+            Holds the points until the next chunk is decoded with it; None makes new memory.
+        """
+        work = work or Workspace()
         start = self._record_length
-        table = chunk[start : start + 4 + 4 * self._layer_count].view("<u4")
-        count, sizes = int(table[0]), table[1:].tolist()
-        ends = np.cumsum([start + 4 + 4 * self._layer_count, *sizes]).tolist()
+        first_layer = start + 4 + 4 * self._layer_count
+        count, *sizes = chunk[start:first_layer].view("<u4").tolist()
+        ends = accumulate(sizes, initial=first_layer)
         layers = tuple(chunk[a:b] for a, b in pairwise(ends))
-        head = chunk[:start].copy()
-        begin = np.empty(6, np.int64)
-        begin[:3] = head[:12].view("<i4")
-        begin[3], begin[4] = head[RETURNS_AT] & 15, head[RETURNS_AT] >> 4
-        begin[5] = (head[FLAGS_AT] >> 4) & 3
-        decoded = DecodedChunk(
-            np.empty((3, count), np.int32),
-            np.empty(count, np.uint16),
-            np.empty(count, np.uint8),
-            head,
-            layers,
-        )
+        points = work.buffer("points", count * POINT_BYTES).view(np.int32).reshape(-1, 4)
+        decoded = DecodedChunk(points, chunk[:start].copy(), layers)
+        head = decoded.head
+        points[0, :3] = head[:12].view("<i4")
+        decoded.changes[0] = (int(head[FLAGS_BYTE]) >> 4 & 3) << 7
+        decoded.returns[0] = head[RETURNS_BYTE]
         xy, heights = layers[XY_LAYER], layers[Z_LAYER]
+        source = work.buffer("source", len(xy) + len(heights) + 2 * PADDING)
+        z_at = len(xy) + PADDING
+        source[: len(xy)], source[len(xy) : z_at] = xy, 0
+        source[z_at:-PADDING], source[-PADDING:] = heights, 0
+        at = source.ctypes.data
         decode_layers(
-            xy.ctypes.data,
-            len(xy),
-            heights.ctypes.data,
-            len(heights),
-            begin,
-            (*self._work(), self._decoding, CORRECTORS),
-            decoded.xyz,
-            decoded.changes,
-            decoded.returns,
+            (at, at + len(xy), at + z_at, at + z_at + len(heights)),
+            work.models(tabled=True),
+            points.ctypes.data,
+            count,
         )
         return decoded
 
     def encode(
-        self, chunk: DecodedChunk, xyz: npt.NDArray[np.int32], *, source_id: int | None = None
+        self, chunk: DecodedChunk, work: Workspace | None = None, *, source_id: int | None = None
     ) -> bytes:
-        """Build a chunk with other coordinates, and where asked another ``point_source_id``.
+        """Build a chunk with the coordinates it has now, and where asked a ``point_source_id``.
 
         Parameters
         ----------
         chunk : DecodedChunk
-            What to take everything else from.
-        xyz : ndarray, shape (3, n), int32
-            Stored integers.
+            Its points, and what to take everything else from.
+        work : Workspace or None
+            Memory to use; None makes new memory.
         source_id : int or None
             Set for all points.
         """
-        layers = list(chunk.layers)
-        head, changes = chunk.head.copy(), chunk.changes
-        head[:12] = np.ascontiguousarray(xyz[:, 0]).astype("<i4").view(np.uint8)
+        work = work or Workspace()
+        layers, head = list(chunk.layers), chunk.head.copy()
+        head[:12] = chunk.steps[0].astype("<i4").view(np.uint8)
         if source_id is not None:
-            changes = changes & np.uint16(0xFFFF ^ SOURCE_CHANGED)
-            head[SOURCE_AT : SOURCE_AT + 2] = np.array([source_id], "<u2").view(np.uint8)
+            chunk.changes[...] &= 0xFFFF ^ SOURCE_CHANGED
+            head[SOURCE_BYTE : SOURCE_BYTE + 2] = np.array([source_id], "<u2").view(np.uint8)
             layers[SOURCE_LAYER] = layers[SOURCE_LAYER][:0]
-        room = len(chunk) * LAYER_ROOM + 64
-        xy, heights = np.empty(room, np.uint8), np.empty(room, np.uint8)
+        room = len(chunk) * LAYER_ROOM + 2 * PADDING
+        xy, heights = work.buffer("xy", room), work.buffer("heights", room)
         xy_size, z_size = encode_layers(
-            xyz,
-            changes,
-            chunk.returns,
-            (*self._work(), self._encoding, CORRECTORS),
-            xy.ctypes.data,
-            heights.ctypes.data,
+            chunk.points.ctypes.data,
+            work.models(tabled=False),
+            xy.ctypes.data + PADDING,
+            heights.ctypes.data + PADDING,
+            len(chunk),
         )
-        layers[XY_LAYER], layers[Z_LAYER] = xy[:xy_size], heights[:z_size]
+        layers[XY_LAYER] = xy[PADDING : PADDING + xy_size]
+        layers[Z_LAYER] = heights[PADDING : PADDING + z_size]
         sizes = np.array([len(chunk), *map(len, layers)], "<u4")
         return b"".join(part.data for part in (head, sizes.view(np.uint8), *layers))
-
-    def _work(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Models and contexts of this thread; each chunk begins by setting them."""
-        work = getattr(self._thread, "work", None)
-        if work is None:
-            work = np.zeros((4, WORDS), np.int32), np.zeros((4, CONTEXT_WORDS), np.int64)
-            self._thread.work = work
-        return work

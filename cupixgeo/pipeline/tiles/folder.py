@@ -65,7 +65,7 @@ class TileFolder:
         self.store.prepare()
         wanted = json.loads(json.dumps(plan))
         found = self._earlier_plan()
-        names = self.store.names()
+        names = self.store.sizes()
         if found == wanted:
             return
         if found is None and names:
@@ -98,13 +98,15 @@ class TileFolder:
         data = self.store.read(REPORT)
         return None if data is None else TiledReport.from_dict(json.loads(data))
 
+    def still_there(self, report: TiledReport) -> dict[str, TileReport]:
+        """Give the tiles of an earlier call that are in their place, by name."""
+        sizes = self.store.sizes()
+        return {tile.name: tile for tile in report.tiles if sizes.get(tile.name) == tile.bytes}
+
     def is_whole(self, report: TiledReport) -> bool:
         """Whether everything a report speaks of is in its place."""
-        return all(map(self.holds, report.tiles)) and self.store.size(CATALOGUE) is not None
-
-    def holds(self, tile: TileReport) -> bool:
-        """Whether a tile's file is there, of the size it was given."""
-        return self.store.size(tile.name) == (tile.bytes if tile.points else None)
+        catalogue = self.store.size(CATALOGUE) is not None
+        return catalogue and len(self.still_there(report)) == len(report.tiles)
 
     def done(self, name: str) -> TileReport | None:
         """Give the note on a tile that is finished and in its place; else None."""
@@ -112,7 +114,8 @@ class TileFolder:
         if data is None:
             return None
         tile = TileReport.from_dict(json.loads(data))
-        return tile if self.holds(tile) else None
+        there = self.store.size(name) == (tile.bytes if tile.points else None)
+        return tile if there else None
 
     def note(self, tile: TileReport) -> None:
         """Remember that a tile is finished."""

@@ -12,7 +12,7 @@ from cupixgeo.cloud.schema import BLOCK_POINTS
 from cupixgeo.pipeline.tiles.cells import known_cells
 from cupixgeo.pipeline.tiles.folder import TileFolder
 from cupixgeo.pipeline.tiles.lattice import IntArray, TileLattice
-from cupixgeo.pipeline.tiles.pieces import Mover, open_unchanged, read_pieces
+from cupixgeo.pipeline.tiles.pieces import PieceMover, open_unchanged, read_pieces
 from cupixgeo.pipeline.tiles.store import open_store
 from cupixgeo.pipeline.tiles.values import SourceIndex, TileJob, TileSource
 
@@ -33,14 +33,14 @@ def index_source(job: TileJob, source: TileSource) -> SourceIndex:
     if earlier is not None:
         return SourceIndex(**earlier)
     started = time.perf_counter()
-    mover = Mover(job, source)
+    mover = PieceMover(job, source)
     with open_unchanged(source) as reader:
         known = known_cells(job, source) if reader.info.format == "COPC" else None
         rows = [] if known is None else [known.rows]
         outside = 0 if known is None else known.outside
         wanted = None if known is None else known.open
         for piece, block in read_pieces(reader, wanted, BLOCK_POINTS, columns=()):
-            moved = mover(block.xyz)
+            moved = mover(block)
             outside += len(block) - len(moved.steps)
             if len(moved.steps):
                 rows.append(_by_tile(job.lattice, piece, moved.steps))

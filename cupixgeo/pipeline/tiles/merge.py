@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from cupixgeo.errors import MergeError
+from cupixgeo.pipeline.inputs import SourceLike
 from cupixgeo.pipeline.merge_report import check_something_is_left, merge_report
-from cupixgeo.pipeline.plan import SourceLike
 from cupixgeo.pipeline.selection import OUTSIDE
 from cupixgeo.pipeline.stac import make_catalogue
 from cupixgeo.pipeline.stream import Tally
@@ -84,7 +84,7 @@ def merge_tiles(
         earlier = folder.report()
         if earlier is not None and folder.is_whole(earlier):
             return earlier
-        there = {} if earlier is None else _still_there(folder, earlier)
+        there = {} if earlier is None else folder.still_there(earlier)
         runner: Runner = HereRunner(cancel) if client is None else DaskRunner(client, cancel)
         try:
             folder.sweep()
@@ -157,10 +157,6 @@ class _Work:
             self._progress(progress)
 
 
-def _still_there(folder: TileFolder, report: TiledReport) -> dict[str, TileReport]:
-    return {tile.name: tile for tile in report.tiles if folder.holds(tile)}
-
-
 def plan_list(indexes: Mapping[int, SourceIndex]) -> list[TilePlan]:
     """Turn the indexes of all sources, by number, into the tiles to write.
 
@@ -206,7 +202,7 @@ def _tile(source: IntArray, table: Mapping[str, IntArray]) -> TilePlan:
 
 def _report(
     plan: TilesPlan,
-    path: str,
+    folder: str,
     indexes: Mapping[int, SourceIndex],
     tiles: Sequence[TileReport],
     started: float,
@@ -224,11 +220,11 @@ def _report(
         seconds=time.perf_counter() - started,
     )
     known = {f.name: getattr(report, f.name) for f in fields(report)}
-    known |= {"path": path}
+    known |= {"path": f"{folder.rstrip('/')}/{CATALOGUE}"}
     return TiledReport(
         **known,
         tile_m=plan.job.lattice.tile_m,
-        catalogue=CATALOGUE,
+        folder=folder,
         tiles=written,
         points_read=sum(tile.points_read for tile in tiles),
     )

@@ -19,11 +19,13 @@ from cupixgeo.cloud.schema import (
     PointBlock,
     PointReader,
 )
+from cupixgeo.formats.las.reader import LasBlock
 from cupixgeo.formats.part import piece_ends, piece_runs
 from cupixgeo.formats.registry import open_reader
 from cupixgeo.pipeline.selection import Selection
 from cupixgeo.pipeline.sieve import Sieve
 from cupixgeo.pipeline.stamp import FileStamp
+from cupixgeo.pipeline.steps import StepMover
 from cupixgeo.pipeline.tiles.lattice import IntArray
 from cupixgeo.pipeline.tiles.values import TileJob, TileSource
 
@@ -31,31 +33,76 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
-    """Points of a piece on the common grid; `near` says which of the piece they are, None all."""
+class PlacedPiece:
+    """Points of a piece on the common grid.
+
+    Parameters
+    ----------
+    steps : ndarray, shape (m, 3), int32 or int64
+        Integers of the common grid.
+    near : ndarray, shape (n,), bool, or None
+        Which of the piece's points they are; None is all.
+    error_m : float
+        Worst rounding of a coordinate [m].
+    """
 
     steps: npt.NDArray[np.integer[Any]]
     near: BoolArray | None
     error_m: float
 
 
-class Mover:
+class PieceMover:
     """The way of a source's points to the common grid, the same for index and tile.
 
     Whole pieces go through it, never parts of one: libraries that compute several points at once
     may round the last ones of an array otherwise than its first.
+
+    Parameters
+    ----------
+    job : TileJob
+        Says which points are wanted.
+    source : TileSource
+        Says which way they go.
     """
 
     def __init__(self, job: TileJob, source: TileSource) -> None:
         self._source = source
         self._shift = np.array(source.placed.shift, np.int64)
+        self._movers: dict[tuple[float, ...], StepMover] = {}
         self._sieve = None
         if job.selection is not None and job.selection.area is not None:
             area = Selection(area=job.selection.area)
             self._sieve = Sieve(area, source.placed.grid, job.layout, job.crs)
 
-    def __call__(self, xyz: FloatArray) -> Moved:
-        """Move the points of a piece, shape (n, 3), float64, in the source's frame."""
+    def __call__(self, block: PointBlock) -> PlacedPiece:
+        """Move the points of a piece; those of a LAS block are moved where they stand."""
+        # Points outside a wanted area need not fit the grid: coordinates show them.
+        if isinstance(block, LasBlock) and self._sieve is None:
+            record = block.record
+            shape, strides = (len(record), 3), (record.strides[0], 4)
+            steps: npt.NDArray[np.int32] = np.ndarray(shape, np.int32, record, 0, strides)
+            error_m = self._mover(block)(steps).error_m
+            return PlacedPiece(self._shifted(steps), None, error_m)
+        return self._by_coordinates(block.xyz)
+
+    def _mover(self, block: LasBlock) -> StepMover:
+        """Give the mover of a file's grid; files that are joined may have several."""
+        x, y, z = block.scales.tolist()
+        scales, (a, b, c) = (x, y, z), block.offsets.tolist()
+        key = (x, y, z, a, b, c)
+        if key not in self._movers:
+            source = self._source
+            self._movers[key] = StepMover(
+                source.placed.grid,
+                source.chain.apply,
+                source.fitted,
+                scales=scales,
+                offsets=(a, b, c),
+                label=source.label,
+            )
+        return self._movers[key]
+
+    def _by_coordinates(self, xyz: FloatArray) -> PlacedPiece:
         source = self._source
         columns = [xyz[:, axis] for axis in range(3)]
         low, high = np.array([c.min() for c in columns]), np.array([c.max() for c in columns])
@@ -67,10 +114,12 @@ class Mover:
         if near is not None:
             moved = moved[near]
         if not len(moved):
-            return Moved(np.empty((0, 3), np.int32), near, 0.0)
+            return PlacedPiece(np.empty((0, 3), np.int32), near, 0.0)
         placed = source.placed.grid.quantise(moved, name=source.label)
-        steps = placed.steps + self._shift if self._shift.any() else placed.steps
-        return Moved(steps, near, placed.error_m)
+        return PlacedPiece(self._shifted(placed.steps), near, placed.error_m)
+
+    def _shifted(self, steps: npt.NDArray[np.int32]) -> npt.NDArray[np.integer[Any]]:
+        return steps + self._shift if self._shift.any() else steps
 
 
 @contextmanager

@@ -21,13 +21,8 @@ import pyproj
 from cupixgeo.errors import GridOverflowError, MergeError
 from cupixgeo.geodesy.crs import CrsLike, crs_label
 from cupixgeo.pipeline.grid import INT32
-from cupixgeo.pipeline.plan import (
-    MergePlan,
-    PlannedInput,
-    SourceLike,
-    placed_box,
-    plan_merge,
-)
+from cupixgeo.pipeline.inputs import PlannedInput, SourceLike, placed_box
+from cupixgeo.pipeline.plan import MergePlan, plan_merge
 from cupixgeo.pipeline.selection import Selection
 from cupixgeo.pipeline.stream import fit
 from cupixgeo.pipeline.tiles.lattice import TileLattice, grid_around
@@ -148,7 +143,6 @@ def plan_tiles(
         (offsets[0], offsets[1]),
     )
     _check_spacing(options)
-    kinds = {p.info.metadata.get("gps_time") for p in plan.inputs} - {None}
     job = TileJob(
         to=to,
         crs=plan.crs,
@@ -157,7 +151,7 @@ def plan_tiles(
         lattice=lattice,
         selection=options.selection,
         source_ids=options.source_ids,
-        gps_standard_time=kinds != {"week"},
+        gps_standard_time=plan.gps_standard_time,
     )
     wanted = [
         _source(plan, planned, number, options.tolerance_m)

@@ -94,14 +94,15 @@ class TileReport:
 class TiledReport(MergeReport):
     """What was merged into which tiles, and how well.
 
-    ``path`` is the folder; ``bytes_out`` the size of all tiles; each tile's offsets are its own.
+    ``path`` is the catalogue, which opens as one cloud; ``bytes_out`` the size of all tiles; each
+    tile's offsets are its own.
 
     Parameters
     ----------
     tile_m : float
         Edge of a tile [m].
-    catalogue : str
-        The virtual point cloud that holds all tiles.
+    folder : str
+        Where they are, or the address of where they are.
     tiles : tuple of TileReport
         Those that have points, west to east and south to north.
     points_read : int
@@ -109,7 +110,7 @@ class TiledReport(MergeReport):
     """
 
     tile_m: float = field(kw_only=True)
-    catalogue: str = field(kw_only=True)
+    folder: str = field(kw_only=True)
     tiles: tuple[TileReport, ...] = field(kw_only=True)
     points_read: int = field(kw_only=True)
 
@@ -131,8 +132,8 @@ class TiledReport(MergeReport):
         return "\n".join(
             [
                 first,
-                f"  {len(self.tiles):,} tiles of {self.tile_m:g} m, catalogue {self.catalogue}; "
-                f"each point decoded {again:.2f} times",
+                f"  {len(self.tiles):,} tiles of {self.tile_m:g} m in {self.folder}, each point "
+                f"decoded {again:.2f} times",
                 *rest,
             ]
         )

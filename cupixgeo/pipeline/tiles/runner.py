@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from cupixgeo.cloud.schema import BLOCK_POINTS
-from cupixgeo.errors import CancelledError, MergeError
+from cupixgeo.errors import ArgumentError, CancelledError, MergeError
 
 T = TypeVar("T")
 
@@ -95,9 +95,20 @@ class DaskRunner:
         Connected to the cluster.
     cancel : threading.Event or None
         Stops it once the jobs under way are done.
+
+    Raises
+    ------
+    ArgumentError
+        `client` is none.
     """
 
     def __init__(self, client: Any, cancel: threading.Event | None) -> None:
+        distributed: Any = import_module("distributed")
+        if not isinstance(client, distributed.Client):
+            raise ArgumentError(
+                f"client={client!r} is not a client of a dask cluster. Give a distributed.Client, "
+                "or leave it out to work here."
+            )
         self.options: Mapping[str, Any] = {}
         self._client = client
         self._cancel = cancel

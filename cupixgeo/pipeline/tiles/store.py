@@ -36,8 +36,8 @@ class Store(Protocol):
         """
         ...
 
-    def names(self) -> list[str]:
-        """Names of everything that is there, folders included."""
+    def sizes(self) -> dict[str, int]:
+        """Size of everything that is there [byte], by name, folders included."""
         ...
 
     def size(self, name: str) -> int | None:
@@ -88,9 +88,12 @@ class FolderStore:
         except OSError as error:
             raise output_error(error, self._path) from error
 
-    def names(self) -> list[str]:
-        """See `Store.names`."""
-        return [path.name for path in self._path.iterdir()] if self._path.is_dir() else []
+    def sizes(self) -> dict[str, int]:
+        """See `Store.sizes`."""
+        if not self._path.is_dir():
+            return {}
+        with os.scandir(self._path) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries}
 
     def size(self, name: str) -> int | None:
         """See `Store.size`."""
@@ -162,57 +165,62 @@ class ObjectStore:
 
     def prepare(self) -> None:
         """See `Store.prepare`."""
-        try:
-            self.names()
-        except OSError as error:
-            raise output_error(error, Path(str(self._root))) from error
+        self.sizes()
 
-    def names(self) -> list[str]:
-        """See `Store.names`."""
-        root = str(self._root)
-        if not self._files.exists(root):
-            return []
-        return [PurePosixPath(found).name for found in self._files.ls(root, detail=False)]
+    def sizes(self) -> dict[str, int]:
+        """See `Store.sizes`."""
+        with self._errors("") as root:
+            if not self._files.exists(root):
+                return {}
+            found = self._files.ls(root, detail=True)
+        return {PurePosixPath(entry["name"]).name: int(entry["size"] or 0) for entry in found}
 
     def size(self, name: str) -> int | None:
         """See `Store.size`."""
-        file = self._place(name)
-        return int(self._files.size(file)) if self._files.isfile(file) else None
+        with self._errors(name) as file:
+            return int(self._files.size(file)) if self._files.isfile(file) else None
 
     def read(self, name: str) -> bytes | None:
         """See `Store.read`."""
-        file = self._place(name)
-        return bytes(self._files.cat_file(file)) if self._files.isfile(file) else None
+        with self._errors(name) as file:
+            return bytes(self._files.cat_file(file)) if self._files.isfile(file) else None
 
     def write(self, name: str, data: bytes) -> None:
         """See `Store.write`."""
-        self._files.pipe_file(self._place(name), data)
+        with self._errors(name) as file:
+            self._files.pipe_file(file, data)
 
     @contextmanager
     def output(self, name: str) -> Iterator[Path]:
         """See `Store.output`."""
-        with tempfile.TemporaryDirectory(prefix="cupixgeo-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="cupixgeo-") as folder,
+            self._errors(name) as target,
+        ):
             file = Path(folder) / PurePosixPath(name).name
-            try:
-                yield file
-                self._files.put_file(os.fspath(file), self._place(name))
-            except OSError as error:
-                if isinstance(error, OutputError):
-                    raise
-                raise output_error(error, Path(self._place(name))) from error
+            yield file
+            self._files.put_file(os.fspath(file), target)
 
     def remove(self, name: str) -> None:
         """See `Store.remove`."""
-        place = self._place(name)
-        if self._files.exists(place):
-            self._files.rm(place, recursive=True)
+        with self._errors(name) as place:
+            if self._files.exists(place):
+                self._files.rm(place, recursive=True)
 
     def remains(self, start: str) -> list[str]:
         """See `Store.remains`: what is not whole has no name there."""
         return []
 
-    def _place(self, name: str) -> str:
-        return str(self._root / name)
+    @contextmanager
+    def _errors(self, name: str) -> Iterator[str]:
+        """Give the place of a name; what the store answers is said in our words."""
+        place = str(self._root / name)
+        try:
+            yield place
+        except OutputError:
+            raise
+        except OSError as error:
+            raise output_error(error, Path(place)) from error
 
 
 def open_store(to: str | os.PathLike[str]) -> Store:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from cupixgeo.errors import CancelledError, MergeError
+from cupixgeo.errors import MergeError
 from cupixgeo.formats.copc.writer import CopcWriter
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.las.records import RecordConverter
@@ -23,8 +23,9 @@ from cupixgeo.pipeline.sieve import Sieve
 from cupixgeo.pipeline.tiles.figures import Figures
 from cupixgeo.pipeline.tiles.folder import TileFolder
 from cupixgeo.pipeline.tiles.lattice import grid_around
-from cupixgeo.pipeline.tiles.pieces import Moved, Mover, open_unchanged, read_pieces
+from cupixgeo.pipeline.tiles.pieces import PieceMover, PlacedPiece, open_unchanged, read_pieces
 from cupixgeo.pipeline.tiles.report import TileReport, TileShare
+from cupixgeo.pipeline.tiles.runner import check_cancelled
 from cupixgeo.pipeline.tiles.store import open_store
 from cupixgeo.pipeline.tiles.values import TileJob, TilePart, TilePlan, TileSource
 
@@ -118,15 +119,14 @@ class _TileWork:
     def add(self, writer: CopcWriter, part: TilePart, source: TileSource) -> None:
         """Write the points of one source."""
         started = time.perf_counter()
-        mover, share = Mover(self._job, source), Figures(self._placed.grid)
+        mover, share = PieceMover(self._job, source), Figures(self._placed.grid)
         found, error_m, removed = 0, 0.0, Counter[str]()
         with open_unchanged(source) as reader:
             las_format = reader.point_format if isinstance(reader, LasReader) else None
             convert = RecordConverter(self._job.layout, reader.info, las_format)
             for _, block in read_pieces(reader, part.pieces, self._read_ahead):
-                if self._cancel is not None and self._cancel.is_set():
-                    raise CancelledError("the merge was cancelled.")
-                moved = mover(block.xyz)
+                check_cancelled(self._cancel)
+                moved = mover(block)
                 records = self._choose(moved, convert(block))
                 self._read += len(block)
                 found += len(records)
@@ -157,7 +157,7 @@ class _TileWork:
             )
         )
 
-    def _choose(self, moved: Moved, records: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _choose(self, moved: PlacedPiece, records: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Give the records that are in this tile, on its grid, in memory of their own."""
         steps = moved.steps
         (west, south), (east, north) = self._low.tolist(), self._stop.tolist()

@@ -136,8 +136,10 @@ class Drawing {
     const { bounds, serial } = this.model.get("fit");
     const fitted = this.model.get("map_id");
     if (!bounds || (Drawing.fitted.get(fitted) || 0) >= serial) return; // a second view follows the first
+    const { x, y } = this.map.getSize();
+    if (!x || !y) return this.map.once("resize", () => this.fit()); // in a tab that is not open yet
     Drawing.fitted.set(fitted, serial);
-    const wide = this.map.getSize().x > 640; // the legend stands in the way
+    const wide = x > 640; // the legend stands in the way
     this.map.fitBounds(bounds, { paddingTopLeft: [48, 28], paddingBottomRight: [wide ? 230 : 28, 40], maxZoom: 24, animate: false });
   }
 
@@ -370,6 +372,7 @@ class Drawing {
     control.onAdd = () => output;
     control.addTo(this.map);
     this.map.on("mousemove", ({ latlng }) => {
+      if (this.map.dragging.moving()) return; // the place goes along with the mouse
       output.replaceChildren(...placeLines(latlng, this.model.get("plane")).map((line) => element("span", line)));
     });
     this.map.on("mouseout", () => output.replaceChildren());

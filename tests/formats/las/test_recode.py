@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cupixgeo.formats.las.check import check_las
-from cupixgeo.formats.las.layers import RETURN_LEVEL, RETURN_MAP
+from cupixgeo.formats.las.contexts import RETURN_LEVEL, RETURN_MAP
 from cupixgeo.formats.las.recode import XY_LAYER, Z_LAYER, ChunkRecoder
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
@@ -35,7 +35,7 @@ def test_decoded_coordinates_and_returns_are_those_laspy_reads(tmp_path, point_f
     recoder, chunks = chunks_of(path)
     decoded = [recoder.decode(chunk) for chunk in chunks]
     for axis, name in enumerate("XYZ"):
-        found = np.concatenate([chunk.xyz[axis] for chunk in decoded])
+        found = np.concatenate([chunk.steps[:, axis] for chunk in decoded])
         np.testing.assert_array_equal(found, las[name])
     returns = np.concatenate([chunk.returns for chunk in decoded])
     np.testing.assert_array_equal(returns & 15, las.return_number)
@@ -50,15 +50,16 @@ def test_the_same_coordinates_give_the_same_bytes(tmp_path, point_format):
     recoder, chunks = chunks_of(sample(tmp_path / "a.laz", point_format, 60_000, extra=extra))
     for chunk in chunks:
         decoded = recoder.decode(chunk)
-        assert recoder.encode(decoded, decoded.xyz) == chunk.tobytes()
+        assert recoder.encode(decoded) == chunk.tobytes()
 
 
 def test_all_other_layers_are_copied(tmp_path):
     recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 7, 20_000))
     before = recoder.decode(chunks[0])
-    moved = (before.xyz[::-1] + np.int32(12_345)).astype(np.int32)
-    after = recoder.decode(np.frombuffer(recoder.encode(before, moved), np.uint8))
-    np.testing.assert_array_equal(after.xyz, moved)
+    moved = before.steps[:, ::-1] + np.int32(12_345)
+    before.steps[...] = moved
+    after = recoder.decode(np.frombuffer(recoder.encode(before), np.uint8))
+    np.testing.assert_array_equal(after.steps, moved)
     np.testing.assert_array_equal(after.changes, before.changes)
     np.testing.assert_array_equal(after.head[12:], before.head[12:])
     for number, (old, new) in enumerate(zip(before.layers, after.layers, strict=True)):
@@ -71,16 +72,17 @@ def test_chunks_of_any_length_come_back(tmp_path, points):
     recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 7, points))
     for chunk in chunks:
         decoded = recoder.decode(chunk)
-        again = recoder.decode(np.frombuffer(recoder.encode(decoded, decoded.xyz), np.uint8))
-        np.testing.assert_array_equal(again.xyz, decoded.xyz)
+        again = recoder.decode(np.frombuffer(recoder.encode(decoded), np.uint8))
+        np.testing.assert_array_equal(again.steps, decoded.steps)
 
 
 def test_coordinates_over_the_whole_range_come_back(tmp_path):
     recoder, chunks = chunks_of(sample(tmp_path / "a.laz", 6, 5_000))
     decoded = recoder.decode(chunks[0])
-    wild = np.random.default_rng(3).integers(-(2**31), 2**31, (3, 5_000)).astype(np.int32)
-    again = recoder.decode(np.frombuffer(recoder.encode(decoded, wild), np.uint8))
-    np.testing.assert_array_equal(again.xyz, wild)
+    wild = np.random.default_rng(3).integers(-(2**31), 2**31, (5_000, 3)).astype(np.int32)
+    decoded.steps[...] = wild
+    again = recoder.decode(np.frombuffer(recoder.encode(decoded), np.uint8))
+    np.testing.assert_array_equal(again.steps, wild)
 
 
 def test_heights_that_never_change_have_no_layer_and_may_be_given_one(tmp_path):
@@ -92,11 +94,10 @@ def test_heights_that_never_change_have_no_layer_and_may_be_given_one(tmp_path):
     rest = [layer for n, layer in enumerate(full.layers) if n != Z_LAYER]
     table = np.array([3_000, *sizes], "<u4").view(np.uint8)
     decoded = recoder.decode(np.concatenate([full.head, table, *rest]))
-    np.testing.assert_array_equal(decoded.xyz, full.xyz)
-    moved = decoded.xyz.copy()
-    moved[2] = np.arange(3_000)
-    again = recoder.decode(np.frombuffer(recoder.encode(decoded, moved), np.uint8))
-    np.testing.assert_array_equal(again.xyz, moved)
+    np.testing.assert_array_equal(decoded.steps, full.steps)
+    decoded.steps[:, 2] = np.arange(3_000)
+    again = recoder.decode(np.frombuffer(recoder.encode(decoded), np.uint8))
+    np.testing.assert_array_equal(again.steps, decoded.steps)
 
 
 def test_damaged_layers_end_in_some_points_not_in_a_crash(tmp_path):
@@ -108,7 +109,7 @@ def test_damaged_layers_end_in_some_points_not_in_a_crash(tmp_path):
         damaged = chunk.copy()
         at = rng.integers(max(start, 100), len(chunk), 40)
         damaged[at] = rng.integers(0, 256, 40)
-        assert recoder.decode(damaged).xyz.shape == (3, 5_000)
+        assert recoder.decode(damaged).steps.shape == (5_000, 3)
 
 
 def test_return_tables_are_symmetric_where_the_format_says_so():

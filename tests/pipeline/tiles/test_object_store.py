@@ -42,7 +42,7 @@ def test_a_bucket_holds_what_a_folder_holds(scans, tmp_path, bucket):
     tiles = {name: data for name, data in found.items() if name.endswith(".copc.laz")}
     assert tiles == contents(tmp_path / "tiles")
     assert sorted(set(found) - set(tiles)) == ["index.vpc", "plan.json", "report.json"]
-    assert there.path == bucket
+    assert (there.folder, there.path) == (bucket, f"{bucket}/index.vpc")
     assert there.points_kept == here.points_kept
     catalogue = json.loads(found["index.vpc"])
     assert [item["assets"]["data"]["href"][2:] for item in catalogue["features"]] == [
@@ -99,3 +99,12 @@ def test_a_driver_that_is_missing_is_named(scans, monkeypatch):
 def test_an_unknown_protocol_is_refused(scans):
     with pytest.raises(OutputError, match="nowhere://"):
         cx.merge(scans, "nowhere://bucket/tiles", tile_m=30)
+
+
+def test_what_the_store_answers_is_said_in_our_words(scans, bucket, monkeypatch):
+    def refuse(self, path, data, **options):
+        raise PermissionError(13, "Access Denied")
+
+    monkeypatch.setattr(fsspec.implementations.memory.MemoryFileSystem, "pipe_file", refuse)
+    with pytest.raises(OutputError, match=r"plan\.json: Access Denied"):
+        cx.merge(scans, bucket, tile_m=30)

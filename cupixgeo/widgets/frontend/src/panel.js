@@ -41,7 +41,7 @@ export class Panel {
     this.tools = h("div", { class: "cx-scene-tools", role: "toolbar", "aria-label": "Tools of the 3-D scene" },
       labelled("Colour by", this.colour), this.clouds, labelled("Point size", this.size), labelled("Shading", this.shading),
       this.camerasTool, this.clipButton, this.measure, this.reset);
-    this.state = h("div", { class: "cx-scene-state", role: "status" });
+    this.state = h("div", { class: "cx-scene-state" });
     this.legend = h("div", { class: "cx-scene-legend", role: "img" });
     this.hinted = h("div", { class: "cx-scene-hint", role: "status" });
     this.clip = new ClipPanel(store);
@@ -144,6 +144,7 @@ export class Panel {
     let text = `${count(this.points ?? 0)} of ${count(total)} points`;
     if (this.points === total) text = `${count(total)} points`;
     if (told) text = told;
+    else if (store.clouds.size && store.model.get("color") !== store.paint.name) text = "Reading what to colour by …";
     else if (store.gone) text += ". The kernel is gone: run the cell again";
     else if (store.late) text += ": waiting for the kernel, which is busy";
     if (!store.clouds.size && !told) text = "";

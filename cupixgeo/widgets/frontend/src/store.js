@@ -86,7 +86,7 @@ export class Store {
     entry.gap = Math.sqrt(((high[0] - low[0]) * (high[1] - low[1])) / cloud.points);
     this.clouds.set(cloud.id, entry);
     if (cloud.kind === "octree") { this.model.send({ kind: "table", cloud: cloud.id }); return; }
-    const each = Math.ceil(cloud.points / cloud.blocks);
+    const each = Math.floor(cloud.points / cloud.blocks); // to a point, until it is there
     entry.nodes = Array.from({ length: cloud.blocks }, (_, index) => ({
       index, turn: index, cloud: entry, count: each, low: cloud.low, size: cloud.size, children: [],
     }));
@@ -165,8 +165,9 @@ export class Store {
   // -- nodes ----------------------------------------------------------------------------------
 
   reselect() {
-    const view = [...this.views][0];
-    if (!view) return;
+    if (!this.views.size) return;
+    const wide = (view) => view.canvas.clientWidth; // the widest sees all that the others see
+    const view = [...this.views].reduce((a, b) => (wide(b) > wide(a) ? b : a));
     const shown = this.shown;
     const tops = [...this.clouds.values()].filter((c) => shown.has(c.id)).flatMap((c) => c.tops);
     const planes = view.planes();

@@ -9,7 +9,7 @@ import { Shading } from "./shading.js";
 
 const SMALLEST_SLICE = 65_536, LARGEST_SLICE = 50_000_000;
 const FRAME_MS = { moving: 80, still: 200 };
-const SHOW_EVERY_MS = 600;
+const SHOW_EVERY_MS = 700;
 const REACH = 9; // pixels from the cursor a picked point may be
 
 export class View {
@@ -146,11 +146,15 @@ export class View {
   showOnly() { this.stale = true; this.wake(); }
 
   wake() {
-    if (!this.waiting && this.visible && !this.closed) this.waiting = requestAnimationFrame(() => this.frame());
+    if (this.waiting || !this.visible || this.closed) return;
+    this.waiting = true;
+    const next = () => { this.waiting = false; this.frame(); };
+    // what moves keeps the screen's pace; else slices follow one another as the card takes them
+    if (this.store.moving) requestAnimationFrame(next);
+    else setTimeout(next, this.sync ? 4 : 0);
   }
 
   frame() {
-    this.waiting = 0;
     if (this.closed || !this.visible || !this.shading.target) return;
     if (this.busy()) { this.wake(); return; }
     const store = this.store;
@@ -173,11 +177,12 @@ export class View {
     const whole = !this.fresh && this.drawn.size === store.selected.length;
     const due = performance.now() - (this.shownAt ?? 0) > SHOW_EVERY_MS;
     if (slice.length) this.stale = true;
-    if (this.stale && (whole || due || this.drawn.size === slice.length || store.moving)) this.show(whole);
+    // with nothing to show yet the shader need not be made yet, and the points are asked for sooner
+    const first = this.drawn.size === slice.length;
+    if (this.stale && !this.fresh && (whole || due || first || store.moving)) this.show(whole);
     if (slice.length) this.fence();
     this.tellWhatIsDrawn(ready);
-    if (this.stale) this.wake();
-    if (this.fresh ? ready.length : this.drawn.size < ready.length) this.wake();
+    if (!this.fresh && (this.stale || this.drawn.size < ready.length)) this.wake();
   }
 
   show(whole) {
@@ -217,10 +222,11 @@ export class View {
     if (this.sync.mark) gl.deleteSync(this.sync.mark);
     const took = performance.now() - this.sync.since;
     const wanted = this.store.moving ? FRAME_MS.moving : FRAME_MS.still;
+    this.sync = null;
+    if (!this.warm) { this.warm = true; return false; } // the first time shaders are made
     const factor = Math.min(2, Math.max(0.4, wanted / Math.max(took, 1)));
     const from = factor < 1 ? this.sliced : Math.max(this.sliceSize, this.sliced);
     this.sliceSize = Math.min(LARGEST_SLICE, Math.max(SMALLEST_SLICE, from * factor));
-    this.sync = null;
     return false;
   }
 
