@@ -1,6 +1,6 @@
 """What tiles cost: rates of one core, and what a second worker brings. One command:
 
-    python benchmarks/tiles.py [--files 8] [--points 1000000] [--tile 40] [--rounds 3]
+    python benchmarks/tiles.py [--files 12] [--points 1000000] [--tile 40] [--rounds 3]
 
 Makes the scans (placed by a 4x4, EPSG:32650 to EPSG:4547, COPC tiles of point format 7), indexes
 and writes them in this process on one core for the rates, then runs the whole merge on a
@@ -172,7 +172,7 @@ def model(found: dict[str, float]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=8)
+    parser.add_argument("--files", type=int, default=12)
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--tile", type=float, default=40.0)
     parser.add_argument("--rounds", type=int, default=3)

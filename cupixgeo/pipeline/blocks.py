@@ -80,10 +80,10 @@ class BlockTransform:
     def blocks(self, reader: PointReader, points: int, slabs: Slabs) -> Iterator[PointBlock]:
         """Read the input, so many points at a time, or by chunks where compiled code can."""
         if self._mover is not None:
-            from cupixgeo.formats.las.wholechunks import chunk_blocks, has_whole_chunks
+            from cupixgeo.formats.las import wholechunks
 
-            if has_whole_chunks(reader):
-                return chunk_blocks(reader, slabs)
+            if points >= wholechunks.BLOCK_POINTS and wholechunks.has_whole_chunks(reader):
+                return wholechunks.chunk_blocks(reader, slabs)
         return reader.blocks(points)
 
     def __call__(self, block: PointBlock) -> npt.NDArray[Any]:

@@ -247,8 +247,13 @@ def listed_twice(inputs: Sequence[PlannedInput]) -> list[str]:
 
 
 @contextmanager
-def points_of(planned: PlannedInput) -> Iterator[None]:
-    """Name the input in errors about points that cannot be brought to the output CRS.
+def points_of(label: str) -> Iterator[None]:
+    """Name an input in errors about points that cannot be brought to the output CRS.
+
+    Parameters
+    ----------
+    label : str
+        What messages call the input.
 
     Raises
     ------
@@ -258,7 +263,7 @@ def points_of(planned: PlannedInput) -> Iterator[None]:
     try:
         yield
     except OperationError as error:
-        raise type(error)(f"{planned.source.label}: {error}") from error
+        raise type(error)(f"{label}: {error}") from error
 
 
 def placed_box(planned: PlannedInput) -> FloatArray:
@@ -266,7 +271,7 @@ def placed_box(planned: PlannedInput) -> FloatArray:
 
     From points on the surface of its own box, so good to the bulge of an edge between them.
     """
-    with points_of(planned):
+    with points_of(planned.source.label):
         placed = planned.chain.apply(_box_samples(planned.low, planned.high))
     return np.stack([placed.min(axis=0), placed.max(axis=0)])
 

@@ -1,4 +1,6 @@
-"""Inputs through the layer coder: chunks decoded, moved and encoded on all cores, in order.
+"""Inputs chunk by chunk: coordinates decoded, moved and encoded on all cores, in order.
+
+Of layered chunks the other layers are copied, of older ones the other symbols are written again.
 
 Loaded only when there are enough points to be worth the compiled code.
 """
@@ -16,12 +18,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from cupixgeo.errors import CloudError
-from cupixgeo.formats.las.chunks import check_layers, damaged
+from cupixgeo.formats.las.chunks import LAYERS, check_layers, damaged
 from cupixgeo.formats.las.reader import LasReader
-from cupixgeo.formats.las.recode import ChunkRecoder, Workspace
+from cupixgeo.formats.las.recode import Bytes, ChunkRecoder, Workspace
+from cupixgeo.formats.las.recode_points import PointRecoder
 from cupixgeo.formats.las.writer import LasWriter, LazChunk
 from cupixgeo.pipeline.inputs import PlannedInput, points_of
 from cupixgeo.pipeline.stamp import naming_the_source
@@ -30,7 +32,6 @@ from cupixgeo.pipeline.steps import Moved, StepMover
 if TYPE_CHECKING:
     from cupixgeo.pipeline.stream import Tally, Watch
 
-Bytes = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
 
 CHUNKS_AHEAD = 2
@@ -46,7 +47,7 @@ class LayerInput:
     number : int
         Its place among the inputs, from 0.
     planned : PlannedInput
-        Its reader is a `LasReader` of a layered point format.
+        Its reader is a `LasReader` of a compressed file.
     mover : StepMover
         To the output's grid.
     tally : Tally
@@ -72,7 +73,7 @@ class LayerInput:
         """Name the input in errors, and see that the file still is what was planned."""
         planned = self.planned
         reading = planned.stamp.reading(planned.info.path, planned.source.label)
-        with reading, points_of(planned):
+        with reading, points_of(planned.source.label):
             yield
 
 
@@ -121,22 +122,30 @@ class _Recode:
     def __init__(self) -> None:
         self._thread = threading.local()
 
-    def __call__(self, source: LayerInput, data: Bytes) -> tuple[LazChunk, Moved]:
-        """Move one chunk of an input."""
+    def __call__(self, source: LayerInput, data: Bytes, count: int) -> tuple[LazChunk, Moved]:
+        """Move one chunk of an input, of so many points."""
         work = getattr(self._thread, "work", None)
         if work is None:
             work = self._thread.work = Workspace()
         facts = source.reader.facts
-        recoder = ChunkRecoder(facts.point_format, facts.record_length, facts.extra_bytes)
-        chunk = recoder.decode(data, work)
-        moved = source.mover(chunk.steps)
-        returns = np.bincount(chunk.returns & 15, minlength=16)
-        encoded = recoder.encode(chunk, work, source_id=source.source_id)
+        layout = facts.point_format, facts.record_length, facts.extra_bytes
+        if facts.point_format in LAYERS:
+            layered = ChunkRecoder(*layout)
+            chunk = layered.decode(data, work)
+            moved = source.mover(chunk.steps)
+            encoded = layered.encode(chunk, work, source_id=source.source_id)
+            numbers = chunk.returns & np.uint8(15)
+        else:
+            pointwise = PointRecoder(*layout)
+            points = pointwise.decode(data, count, work)
+            moved = source.mover(points.steps)
+            encoded = pointwise.encode(points, work, source_id=source.source_id)
+            numbers = points.returns
         low, high = moved.low.astype(np.int32), moved.high.astype(np.int32)
-        return LazChunk(encoded, low, high, returns), moved
+        return LazChunk(encoded, low, high, np.bincount(numbers, minlength=16)), moved
 
 
-def _chunks(inputs: Iterable[LayerInput]) -> Iterator[tuple[LayerInput, Bytes]]:
+def _chunks(inputs: Iterable[LayerInput]) -> Iterator[tuple[LayerInput, Bytes, int]]:
     """Read the compressed chunks of inputs in file order.
 
     Raises
@@ -146,11 +155,11 @@ def _chunks(inputs: Iterable[LayerInput]) -> Iterator[tuple[LayerInput, Bytes]]:
     """
     for source in inputs:
         with source.blamed():
-            for data in naming_the_source(_read(source.reader), source.planned.info.path):
-                yield source, data
+            for data, count in naming_the_source(_read(source.reader), source.planned.info.path):
+                yield source, data, count
 
 
-def _read(reader: LasReader) -> Iterator[Bytes]:
+def _read(reader: LasReader) -> Iterator[tuple[Bytes, int]]:
     facts = reader.facts
     table = facts.chunks
     assert table is not None
@@ -161,13 +170,13 @@ def _read(reader: LasReader) -> Iterator[Bytes]:
             if len(data) < size:
                 raise damaged(facts, range(number, number + 1), "the file has become shorter")
             check_layers(facts, table, number, data.data)
-            yield data
+            yield data, int(table.points[number])
 
 
 def _in_order(
     pool: ThreadPoolExecutor,
-    work: Callable[[LayerInput, Bytes], Result],
-    chunks: Iterable[tuple[LayerInput, Bytes]],
+    work: Callable[[LayerInput, Bytes, int], Result],
+    chunks: Iterable[tuple[LayerInput, Bytes, int]],
     window: int,
 ) -> Iterator[tuple[LayerInput, Future[Result]]]:
     """Yield the results of work on chunks, in their order, with at most `window` under way.
@@ -180,13 +189,13 @@ def _in_order(
     try:
         while True:
             try:
-                source, data = next(reading)
+                source, data, count = next(reading)
             except StopIteration:
                 break
             except CloudError as error:
                 failed = error
                 break
-            under_way.append((source, pool.submit(work, source, data)))
+            under_way.append((source, pool.submit(work, source, data, count)))
             if len(under_way) >= window:
                 yield under_way.popleft()
         while under_way:

@@ -34,8 +34,9 @@ class SourceReport:
         LAS point record format of the input.
     method : str
         ``"layers"``: only the coordinate layers of its chunks were decoded and encoded, all else
-        was copied; ``"records"``: whole records were; ``"skipped"``: nothing, its box has no
-        wanted point.
+        was copied; ``"points"``: only coordinates were, all other symbols were written again as
+        they stood; ``"records"``: whole records were; ``"skipped"``: nothing, its box has no wanted
+        point.
     points_in, points_kept : int
         Points of the file, and points written.
     bytes : int

@@ -1,10 +1,13 @@
 """Pass two of a merge: points from the inputs to the output, in constant memory.
 
-Two ways, chosen for each input and named in the report:
+Three ways, chosen for each input and named in the report:
 
-*layers*: where input and output are LAZ of one layered record layout, coordinates are the only
-layers of a chunk that are decoded, moved and encoded; the rest is copied. Chunks are independent,
-so all cores work on them.
+*layers*: where input and output are LAZ of one layered record layout (point formats 6 to 10),
+coordinates are the only layers of a chunk that are decoded, moved and encoded; the rest is copied.
+
+*points*: where they are LAZ of one older layout (point formats 0 to 3), coordinates are decoded,
+moved and encoded, and all other symbols of a chunk are written again as they were. Chunks are
+independent either way, so all cores work on them.
 
 *records*: everything else. Blocks of whole records are decoded, transformed and encoded side by
 side.
@@ -27,6 +30,7 @@ import numpy.typing as npt
 
 from cupixgeo.atomic import output_error
 from cupixgeo.errors import CancelledError, OutputError
+from cupixgeo.formats.las.chunks import LAYERS, item_versions
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.las.records import RecordConverter
 from cupixgeo.formats.las.writer import ChunkPlan, LasWriter
@@ -56,8 +60,8 @@ FEWEST_TO_RECODE = 500_000
 POINTS_PER_TRIAL = 20_000
 """Points of an input for each cell that may be tried: a trial costs a thousand points of PROJ."""
 
-RECODABLE = frozenset({6, 7, 8})
-"""Point formats whose chunks are layered, less those that point to waveform data."""
+RECORDS = "records"
+"""Name of the way that is open to all inputs."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Tally:
     Attributes
     ----------
     method : str
-        ``"layers"`` or ``"records"``; ``"skipped"`` where no point was wanted.
+        ``"layers"``, ``"points"`` or ``"records"``; ``"skipped"`` where no point was wanted.
     points : int
         Written so far.
     removed : Counter
@@ -111,7 +115,7 @@ class Tally:
         Time spent [s].
     """
 
-    method: str = "records"
+    method: str = RECORDS
     points: int = 0
     removed: Counter[str] = field(default_factory=Counter)
     low: FloatArray = field(default_factory=lambda: np.full(3, np.inf))
@@ -142,11 +146,8 @@ def stream(
     settings : StreamSettings
         How.
     """
-    recode = [_can_recode(plan, planned) for planned in plan.inputs]
-    points = sum(p.info.point_count for p, can in zip(plan.inputs, recode, strict=True) if can)
-    if points < FEWEST_TO_RECODE or settings.sieve is not None:
-        recode = [False] * len(recode)
-    chunks = _chunk_plan(plan, recode) if any(recode) else None
+    ways = _ways(plan, settings)
+    chunks = None if set(ways) == {RECORDS} else _chunk_plan(plan, ways)
     journal = settings.journal
     found = None if journal is None else journal.begin(plan, settings, chunks)
     done = 0 if found is None else len(found.tallies)
@@ -154,12 +155,12 @@ def stream(
         writer = _open_writer(plan, partial, settings, chunks, found)
         stack.enter_context(writer)
         watch = Watch(plan, settings)
-        work = _Work(plan, settings, writer, watch, recode)
+        work = _Work(plan, settings, writer, watch, ways)
         if found is not None:
             work.tallies[:done] = found.tallies
             _go_on(plan, writer, settings, done, watch)
-        for by_layers, numbers in groupby(range(done, len(recode)), key=lambda n: recode[n]):
-            write = work.by_layers if by_layers else work.by_records
+        for in_blocks, numbers in groupby(range(done, len(ways)), key=lambda n: ways[n] == RECORDS):
+            write = work.by_records if in_blocks else work.by_chunks
             write(numbers)
         bounds = writer.bounds
     return work.tallies, bounds
@@ -174,13 +175,13 @@ class _Work:
         settings: StreamSettings,
         writer: LasWriter | CopcWriter,
         watch: Watch,
-        recode: Sequence[bool],
+        ways: Sequence[str],
     ) -> None:
         self._plan, self._settings, self._writer, self._watch = plan, settings, writer, watch
         self._compiled = plan.point_count >= FEWEST_TO_RECODE
-        self.tallies = [Tally("layers" if can else "records") for can in recode]
+        self.tallies = [Tally(way) for way in ways]
 
-    def by_layers(self, numbers: Iterable[int]) -> None:
+    def by_chunks(self, numbers: Iterable[int]) -> None:
         """Write consecutive inputs chunk by chunk, on all cores across their borders."""
         from cupixgeo.pipeline.layers import write_layers
 
@@ -211,7 +212,7 @@ class _Work:
                 transform = self._block_transform(number)
                 reading = planned.stamp.reading(planned.info.path, planned.source.label)
                 block_points = self._settings.block_points
-                with reading, points_of(planned):
+                with reading, points_of(planned.source.label):
                     write_blocks(planned, self._writer, transform, block_points, self._watch, slabs)
                 if planned.unread:
                     tally.removed[OUTSIDE] += planned.unread
@@ -268,28 +269,39 @@ class _Work:
         )
 
 
-def _can_recode(plan: MergePlan, planned: PlannedInput) -> bool:
-    """Whether only the coordinate layers of an input need to change."""
+def _ways(plan: MergePlan, settings: StreamSettings) -> list[str]:
+    """Choose the way of each input; the compiled ones only where there is enough to do."""
+    ways = [_way(plan, planned) for planned in plan.inputs]
+    both = zip(plan.inputs, ways, strict=True)
+    points = sum(planned.info.point_count for planned, way in both if way != RECORDS)
+    if points < FEWEST_TO_RECODE or settings.sieve is not None:
+        return [RECORDS] * len(ways)
+    return ways
+
+
+def _way(plan: MergePlan, planned: PlannedInput) -> str:
+    """Find out whether only the coordinates in an input's chunks need to change."""
     reader = planned.reader
-    if plan.format != "LAZ" or not isinstance(reader, LasReader):
-        return False
-    chunks = reader.facts.chunks
-    return (
-        reader.facts.point_format in RECODABLE
-        and chunks is not None
-        and reader.chunks_are_small
-        and RecordConverter(plan.layout.layout, planned.info, planned.las_format).same_layout
-    )
+    if plan.format != "LAZ" or not isinstance(reader, LasReader) or reader.facts.chunks is None:
+        return RECORDS
+    layout = plan.layout.layout
+    convert = RecordConverter(layout, planned.info, planned.las_format)
+    if not reader.chunks_are_small or not convert.differs_in_waveform_only:
+        return RECORDS
+    versions = item_versions(reader.facts.laszip)
+    if reader.facts.point_format in LAYERS:
+        return "layers" if versions == {3} else RECORDS
+    return "points" if versions == {2} and convert.same_layout else RECORDS
 
 
-def _chunk_plan(plan: MergePlan, recode: Sequence[bool]) -> ChunkPlan:
+def _chunk_plan(plan: MergePlan, ways: Sequence[str]) -> ChunkPlan:
     """One chunk size for the output, where those of the inputs make one."""
     points: list[int] = []
-    for planned, can in zip(plan.inputs, recode, strict=True):
+    for planned, way in zip(plan.inputs, ways, strict=True):
         if not planned.info.point_count:
             continue
         table = planned.reader.facts.chunks if isinstance(planned.reader, LasReader) else None
-        if not can or table is None:
+        if way == RECORDS or table is None:
             return ChunkPlan(None)
         points += table.points.tolist()
     uniform = len(set(points[:-1])) <= 1 and points[-1] <= points[0]

@@ -174,7 +174,7 @@ def arguments_of(cls: type, *, leave: Sequence[str] = ()) -> tuple[Argument, ...
                 tuple(known.get("labels", ())),
                 known.get("low"),
                 known.get("high"),
-                known.get("unit", unit["unit"] if unit else ""),
+                str(known.get("unit", unit["unit"] if unit else "")),
                 needs=known.get("needs", ""),
             )
         )

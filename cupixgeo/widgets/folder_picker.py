@@ -98,17 +98,18 @@ class FolderPicker(Noted):
         self.box.value = str(above if chosen == UP else here / chosen)
 
     def _can_open(self) -> None:
-        self.go.disabled = self.list.value is None
+        self.go.disabled = not self.list.value
 
     def _list(self) -> None:
         """Show what is there: folders to go to, photos counted; or that there is no such path."""
         path = self.path
         self.fault = self._missing(path)
         folders, photos, films = _look(path, self._films)
-        self.list.options = [*folders[:MOST], *films]
+        names = [*folders[:MOST], *films]
+        self.list.options = [(name, name) for name in names] or [("no folder below", "")]
         self.list.value = None
         self.list.rows = max(2, min(5, len(self.list.options)))
-        self.list.disabled = not self.list.options
+        self.list.disabled = not names
         self._can_open()
         base = Path(self.value) if self.value else Path()
         self.box.options = [str(base / name) for name in (*folders[:MOST], *films)]

@@ -82,7 +82,8 @@ class Jobs(w.VBox):
 
     def wait(self, timeout_s: float) -> bool:
         """Wait [s] until nothing is worked on in this process; say whether that is so."""
-        thread = self._watching
+        with self._lock:
+            thread = self._watching
         if thread is not None:
             thread.join(timeout_s)
         return self._watching is None

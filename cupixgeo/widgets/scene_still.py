@@ -26,6 +26,9 @@ SIZE = (560, 300)
 SAMPLE_POINTS = 400_000
 """Points drawn: two and a half a pixel."""
 
+MANY_POINTS = 150_000
+"""Points from which on they are drawn two pixels wide, else three."""
+
 FIELD_DEG = 45.0
 FILLED = 0.92
 AZIMUTH_DEG, ELEVATION_DEG = 30.0, 38.0
@@ -145,7 +148,7 @@ def still_picture(
 
 
 def _drawn(eye: Eye, xyz: FloatArray, rgb: Rgb) -> tuple[FloatArray, Rgb]:
-    """Depth and colour of the nearest point of each pixel; points are two pixels wide."""
+    """Depth and colour of the nearest point of each pixel; few points are drawn wider."""
     column, row, away = eye.project(xyz)
     seen = (away > 0) & (column > -2) & (column < SIZE[0] + 2) & (row > -2) & (row < SIZE[1] + 2)
     order = np.flatnonzero(seen)[np.argsort(-away[seen])]  # the nearest is drawn last
@@ -153,8 +156,9 @@ def _drawn(eye: Eye, xyz: FloatArray, rgb: Rgb) -> tuple[FloatArray, Rgb]:
     depth = np.full((SIZE[1] + 8, SIZE[0] + 8), np.inf)
     image = np.zeros((*depth.shape, 3), np.uint8)
     place = (i + 3) * depth.shape[1] + j + 3
-    # each of the four pixels in turn: a far point may not come over a near one of another turn
-    for offset in (0, 1, depth.shape[1], depth.shape[1] + 1):
+    wide = range(2 if len(order) > MANY_POINTS else 3)
+    # each pixel of a point in turn: a far point may not come over a near one of another turn
+    for offset in (r * depth.shape[1] + c for r in wide for c in wide):
         at = place + offset
         one = np.full(depth.size, -1, np.int64)
         one[at] = order
@@ -187,5 +191,7 @@ def _png(rgb: FloatArray, seen: npt.NDArray[np.bool_]) -> bytes:
     image[..., :3] = rgb
     image[..., 3] = np.where(seen, 255, 0)
     file = io.BytesIO()
-    PIL.Image.fromarray(image).quantize(SHADES).save(file, "PNG", optimize=True)
+    # back from a palette, whose transparency not every program understands
+    few = PIL.Image.fromarray(image).quantize(SHADES).convert("RGBA")
+    few.save(file, "PNG", optimize=True)
     return file.getvalue()

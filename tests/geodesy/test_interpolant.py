@@ -93,3 +93,20 @@ def test_it_knows_its_box():
     assert fitted.covers(np.zeros(3), np.ones(3))
     assert not fitted.covers(np.zeros(3), np.array([1.0, 1.0, 1.001]))
     assert not fitted.covers(np.array([-0.001, 0, 0]), np.ones(3))
+
+
+def test_only_the_cells_at_a_kink_are_left_to_the_chain():
+    calls = []
+
+    def kinked(xyz):
+        calls.append(len(xyz))
+        return xyz + np.abs(xyz[:, :1] - 30.0) * 1e-4
+
+    fitted = fit_interpolant(kinked, np.zeros(3), np.full(3, 100.0), tolerance=TOLERANCE, trials=60)
+    assert fitted is not None
+    assert fitted.share > 0.5
+    points = scatter(np.zeros(3), np.full(3, 100.0))
+    calls.clear()
+    moved = fitted.apply(points)
+    assert sum(calls) < len(points) / 2
+    assert np.abs(moved - kinked(points)).max() <= TOLERANCE[0]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import xarray as xr
 
 from cupixgeo.cloud.spatial_ref import with_crs
+
+FIELD_DEG = 45.0
 
 CORNER = (576_600.0, 5_188_000.0, 160.0)
 
@@ -38,3 +42,17 @@ def survey(count=5_000, *, seed=0, side=100.0, crs=32615):
 
 def xyz_of(dataset):
     return np.stack([dataset[axis].to_numpy() for axis in "xyz"], axis=1)
+
+
+def on_screen(xyz, viewpoint, width, height_px):
+    """Where points are on the canvas [pixel], by a pinhole camera of its own."""
+    azimuth, elevation = (math.radians(viewpoint[k]) for k in ("azimuth_deg", "elevation_deg"))
+    sa, ca, se, ce = math.sin(azimuth), math.cos(azimuth), math.sin(elevation), math.cos(elevation)
+    look, right, up = np.array([[sa * ce, ca * ce, -se], [ca, -sa, 0], [sa * se, ca * se, ce]])
+    eye = np.array(viewpoint["target"]) - viewpoint["distance_m"] * look
+    away = np.asarray(xyz) - eye
+    per_pixel = 2 * math.tan(math.radians(FIELD_DEG / 2)) / height_px
+    depth = away @ look
+    x = width / 2 + away @ right / depth / per_pixel
+    y = height_px / 2 - away @ up / depth / per_pixel
+    return np.stack([x, y], axis=-1), depth

@@ -27,6 +27,10 @@ def make(start, films=()):
     return picker
 
 
+def names(picker):
+    return tuple(value for _, value in picker.list.options)
+
+
 def walk(picker, name):
     picker.list.value = name
     picker.go.click()
@@ -43,7 +47,7 @@ def test_choosing_in_the_list_goes_nowhere_until_it_is_opened(tree):
 
 def test_folders_and_photos_are_listed(tree):
     picker = make(tree / "flights" / "one")
-    assert picker.list.options == ("raw",)
+    assert names(picker) == ("raw",)
     assert "3 photos" in picker.help
     assert picker.fault == ""
 
@@ -52,7 +56,7 @@ def test_walking_goes_down_and_up(tree):
     picker = make(tree)
     walk(picker, "flights")
     assert picker.path == tree / "flights"
-    assert picker.list.options == ("one", "two")
+    assert names(picker) == ("one", "two")
     walk(picker, "two")
     picker.up.click()
     assert picker.path == tree / "flights"
@@ -70,7 +74,7 @@ def test_the_kernels_own_folder_is_where_it_begins(tree, monkeypatch):
     assert picker.path == Path()
     picker.up.click()
     assert picker.path == tree
-    assert picker.list.options == ("flights",)
+    assert names(picker) == ("flights",)
 
 
 def test_a_relative_path_and_the_users_own_folder_are_resolved(tree, monkeypatch):
@@ -91,4 +95,4 @@ def test_a_film_can_be_chosen_where_the_service_takes_films(tree):
     assert "is a file" in make(film).fault
     picker = make(film, films={".mp4"})
     assert picker.fault == ""
-    assert "film.mp4" in make(tree / "flights", films={".mp4"}).list.options
+    assert "film.mp4" in names(make(tree / "flights", films={".mp4"}))

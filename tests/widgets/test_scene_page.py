@@ -1,18 +1,15 @@
 """The scene in JupyterLab: a million points, a hundred million streamed, picked, shown twice."""
 
-import math
-
 import numpy as np
 import pytest
 
 from tests.pages.browser import distinct_colours
 from tests.widgets.bigcopc import height, write_town
 from tests.widgets.labkit import LabPage
-from tests.widgets.surveys import survey, xyz_of
+from tests.widgets.surveys import on_screen, survey, xyz_of
 
 SETUP = "import cupixgeo as cx\nfrom tests.widgets.surveys import survey\n"
 MILLION = 1_000_000
-FIELD_DEG = 45.0
 
 
 def wait_until_drawn(page: LabPage, points=1, *, of=None):
@@ -25,20 +22,6 @@ def wait_until_drawn(page: LabPage, points=1, *, of=None):
         }""",
         arg=[points, of or 1],
     )
-
-
-def on_screen(xyz, viewpoint, width, height_px):
-    """Where points are on the canvas [pixel], by a pinhole camera of its own."""
-    azimuth, elevation = (math.radians(viewpoint[k]) for k in ("azimuth_deg", "elevation_deg"))
-    sa, ca, se, ce = math.sin(azimuth), math.cos(azimuth), math.sin(elevation), math.cos(elevation)
-    look, right, up = np.array([[sa * ce, ca * ce, -se], [ca, -sa, 0], [sa * se, ca * se, ce]])
-    eye = np.array(viewpoint["target"]) - viewpoint["distance_m"] * look
-    away = np.asarray(xyz) - eye
-    per_pixel = 2 * math.tan(math.radians(FIELD_DEG / 2)) / height_px
-    depth = away @ look
-    x = width / 2 + away @ right / depth / per_pixel
-    y = height_px / 2 - away @ up / depth / per_pixel
-    return np.stack([x, y], axis=-1), depth
 
 
 def middle_of(page: LabPage):

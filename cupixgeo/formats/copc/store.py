@@ -28,7 +28,7 @@ MEMORY_BYTES = 64_000_000
 CELL_POINTS = 400_000
 """Points wanted in a cell on disk."""
 
-LARGEST_CELL = 1_000_000
+LARGEST_CELL = 800_000
 """Points of a cell that is divided in memory; one with more is sorted into smaller ones first."""
 
 UNKNOWN_POINTS = 100_000_000

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CHUNKED = {2, 3}
 """LASzip compressor types that cut points into chunks; 1 is the unchunked one of before 2011."""
 
+ITEMS_AT = 32
+"""Offset [byte] of a point's parts in a LASzip record: their count, then type, size, version."""
+
 LAYERS = {6: 9, 7: 10, 8: 11, 9: 10, 10: 12}
 """Layers of a chunk by point format; each extra byte adds one."""
 
@@ -156,6 +159,13 @@ def decode_chunks(
     return out
 
 
+def item_versions(laszip: bytes) -> set[int]:
+    """Versions of the compression of a point's parts, by the data of a LASzip record."""
+    (count,) = struct.unpack_from("<H", laszip, ITEMS_AT)
+    versions = struct.unpack_from(f"<{3 * count}H", laszip, ITEMS_AT + 2)[2::3]
+    return set(versions)
+
+
 def damaged(facts: LasHeaderFacts, chunks: range, error: object) -> Exception:
     """Make the error for compressed points that cannot be decoded."""
     assert facts.chunks is not None
@@ -258,6 +268,8 @@ def check_layers(
         Layers reach beyond the chunk, or the point count is not that of the chunk table.
     """
     if facts.point_format < 6:
+        if len(data) < facts.record_length:
+            raise damaged(facts, range(chunk, chunk + 1), "the chunk is too short")
         return
     layers = LAYERS[facts.point_format] + facts.extra_bytes
     start = facts.record_length

@@ -13,12 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cupixgeo.formats.las.entropy import (
-    CORRECTOR_BYTES,
-    init_corrector,
-    init_model,
-    model_bytes,
-)
+from cupixgeo.formats.las.entropy import BITS_SYMBOLS as BITS_SYMBOLS
 from cupixgeo.formats.las.machine import (
     compiled,
     inlined,
@@ -28,12 +23,12 @@ from cupixgeo.formats.las.machine import (
     load_signed,
     store64,
 )
+from cupixgeo.formats.las.models import ModelPlan
 
 CHANGED_SYMBOLS = np.int64(128)
 RETURN_SYMBOLS = np.int64(16)
 SAME_PULSE_SYMBOLS = np.int64(13)
 CHANNEL_SYMBOLS = np.int64(3)
-BITS_SYMBOLS = np.int64(33)
 
 CHANNEL_CHANGED, COUNT_CHANGED, GPS_CHANGED, SOURCE_CHANGED = 1 << 6, 1 << 2, 1 << 4, 1 << 5
 RETURN_CHANGE = 3
@@ -43,32 +38,7 @@ LAYER_ROOM = 24
 """Bytes a point cannot exceed in one layer: nine symbols of at most 15 bits, 48 raw bits."""
 
 
-class _Plan:
-    """Where each model of one scanner channel lies, in bytes."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self.symbol_models: list[tuple[int, int]] = []
-        self.corrector_models: list[tuple[int, int]] = []
-
-    def models(self, count: int, symbols: np.int64 | int) -> tuple[int, int]:
-        """Reserve models in a row: offset of the first, bytes of each."""
-        first, step = self.bytes, int(model_bytes(int(symbols)))
-        self.symbol_models += [(first + k * step, int(symbols)) for k in range(count)]
-        self.bytes += count * step
-        return first, step
-
-    def correctors(self) -> int:
-        """Reserve the models of one integer compressor."""
-        first = self.bytes
-        self.corrector_models += [
-            (first + bits * CORRECTOR_BYTES, bits) for bits in range(int(BITS_SYMBOLS))
-        ]
-        self.bytes += int(BITS_SYMBOLS) * CORRECTOR_BYTES
-        return first
-
-
-_plan = _Plan()
+_plan = ModelPlan()
 CHANGED, CHANGED_STEP = _plan.models(8, CHANGED_SYMBOLS)
 X_BITS, BITS_STEP = _plan.models(2, BITS_SYMBOLS)
 Y_BITS, _ = _plan.models(22, BITS_SYMBOLS)
@@ -134,12 +104,7 @@ WORK_BYTES = CONTEXTS + 4 * CONTEXT_BYTES
 
 def first_models(*, tabled: bool) -> npt.NDArray[np.uint8]:
     """Models of one channel in their first state, shape (MODELS_BYTES,); `tabled` for decoding."""
-    models = np.zeros(MODELS_BYTES, np.uint8)
-    for at, symbols in _plan.symbol_models:
-        init_model(models.ctypes.data + at, symbols, tabled)
-    for at, bits in _plan.corrector_models:
-        init_corrector(models.ctypes.data + at, bits, tabled)
-    return models
+    return _plan.first(tabled=tabled)
 
 
 @compiled

@@ -68,6 +68,9 @@ TABLED, NOT_TABLED = np.bool_(True), np.bool_(False)
 BIT_SYMBOLS = np.int64(2)
 """NumPy's, like all counts of symbols: for Python's numbers functions are compiled one by one."""
 
+BITS_SYMBOLS = np.int64(33)
+"""How many bits a corrector can have."""
+
 MOST_SYMBOLS = np.int64(1 << HIGH_BITS)
 CORRECTOR_BYTES = ROWS + 4 * ((1 << HIGH_BITS) + 1) + 12
 """Distance of the models of one integer compressor: a bit model, then one a bit count."""
@@ -107,6 +110,12 @@ def update_model(model, symbols, tabled):
 
 
 @inlined
+def grain_of(symbols):
+    """Bits a table leaves away of a symbol, so that its cells have room for it."""
+    return 2 * (symbols > MOST_SYMBOLS)
+
+
+@inlined
 def fill_table(table, rows, symbols):
     """Note the symbol each cell begins in; eight cells at a time, the next symbol corrects."""
     at = 0
@@ -114,7 +123,7 @@ def fill_table(table, rows, symbols):
         following = CELLS + 1
         if k + 1 < symbols:
             following = ((load32(rows, 4 * k + 4) >> 16) + (1 << CELL_SHIFT) - 1) >> CELL_SHIFT
-        eight = k * 0x0101010101010101
+        eight = (k >> grain_of(symbols)) * 0x0101010101010101
         store64(table, at, eight)
         while at + 8 < following:
             at += 8
@@ -217,17 +226,19 @@ def start_decoder(data):
 @inlined
 def decode_symbol(model, symbols, end, value, length, pos):
     """Next symbol of a model."""
-    symbol, word, value, length, pos = find_symbol(model, SYMBOL_SHIFT, end, value, length, pos)
+    symbol, word, value, length, pos = find_symbol(
+        model, symbols, SYMBOL_SHIFT, end, value, length, pos
+    )
     count_symbol(model, symbols, symbol, word, TABLED)
     return symbol, value, length, pos
 
 
 @inlined
-def find_symbol(model, shift, end, value, length, pos):
+def find_symbol(model, symbols, shift, end, value, length, pos):
     """Next symbol of a model whose interval is shifted by `shift`, and its word; not counted."""
     step = length >> shift
     target = divide(value, step)
-    symbol = load8(model, TABLE + (target >> CELL_SHIFT))
+    symbol = load8(model, TABLE + (target >> CELL_SHIFT)) << grain_of(symbols)
     while unlikely(load32(model, ROWS + 4 + 4 * symbol) >> 16 <= target):
         symbol += 1
     word = load32(model, ROWS + 4 * symbol)
@@ -274,6 +285,25 @@ def decode_raw(bits, end, value, length, pos):
 
 
 @inlined
+def decode_small(model, bits, end, value, length, pos):
+    """Decode the symbol of a corrector of few bits; of none, that is a bit."""
+    symbol, word, value, length, pos = find_symbol(
+        model, MOST_SYMBOLS, load32(model, SHIFT), end, value, length, pos
+    )
+    store32(model, ROWS + 4 * symbol, word + 1)
+    if used_up(model, LEFT):
+        update_corrector(model, bits, TABLED)
+    return symbol, value, length, pos
+
+
+@inlined
+def with_sign(model, symbol):
+    """Make a corrector of its symbol: the lower half is negative."""
+    upper = symbol >= load32(model, HALF)
+    return symbol + choose(upper, load32(model, UPPER), load_signed(model, LOWER))
+
+
+@inlined
 def decode_corrector(bits_model, bits_symbols, correctors, end, value, length, pos):
     """Next difference from a prediction, and the count of its bits.
 
@@ -282,12 +312,7 @@ def decode_corrector(bits_model, bits_symbols, correctors, end, value, length, p
     bits, value, length, pos = decode_symbol(bits_model, bits_symbols, end, value, length, pos)
     model = correctors + bits * CORRECTOR_BYTES
     if bits <= HIGH_BITS:
-        corrector, word, value, length, pos = find_symbol(
-            model, load32(model, SHIFT), end, value, length, pos
-        )
-        store32(model, ROWS + 4 * corrector, word + 1)
-        if used_up(model, LEFT):
-            update_corrector(model, bits, TABLED)
+        corrector, value, length, pos = decode_small(model, bits, end, value, length, pos)
     elif bits < 32:
         corrector, value, length, pos = decode_symbol(model, MOST_SYMBOLS, end, value, length, pos)
         raw = bits - HIGH_BITS
@@ -295,9 +320,7 @@ def decode_corrector(bits_model, bits_symbols, correctors, end, value, length, p
         corrector = (corrector << raw) | low
     else:
         return 0 + LOWEST, bits, value, length, pos
-    upper = corrector >= load32(model, HALF)
-    corrector += choose(upper, load32(model, UPPER), load_signed(model, LOWER))
-    return corrector, bits, value, length, pos
+    return with_sign(model, corrector), bits, value, length, pos
 
 
 # ------------------------------------------------------------------------------- encoding
@@ -353,6 +376,21 @@ def encode_raw(bits, value, base, length, pos):
 
 
 @inlined
+def encode_small(model, bits, symbol, base, length, pos):
+    """Write the symbol of a corrector of few bits."""
+    step = length >> load32(model, SHIFT)
+    word = load32(model, ROWS + 4 * symbol)
+    above = load32(model, ROWS + 4 + 4 * symbol)
+    lower = (word >> 16) * step
+    upper = choose(above >= BEYOND, length, (above >> 16) * step)
+    base, length, pos = advance(base, lower, upper - lower, pos)
+    store32(model, ROWS + 4 * symbol, word + 1)
+    if used_up(model, LEFT):
+        update_corrector(model, bits, NOT_TABLED)
+    return base, length, pos
+
+
+@inlined
 def encode_corrector(bits_model, bits_symbols, correctors, corrector, base, length, pos):
     """Write a difference from a prediction; return the count of its bits too."""
     bits = 32 - leading_zeros(choose(corrector <= 0, -corrector, corrector - 1))
@@ -360,15 +398,7 @@ def encode_corrector(bits_model, bits_symbols, correctors, corrector, base, leng
     model = correctors + bits * CORRECTOR_BYTES
     corrector -= choose(corrector < 0, load_signed(model, LOWER), load32(model, UPPER))
     if bits <= HIGH_BITS:
-        step = length >> load32(model, SHIFT)
-        word = load32(model, ROWS + 4 * corrector)
-        above = load32(model, ROWS + 4 + 4 * corrector)
-        lower = (word >> 16) * step
-        upper = choose(above >= BEYOND, length, (above >> 16) * step)
-        base, length, pos = advance(base, lower, upper - lower, pos)
-        store32(model, ROWS + 4 * corrector, word + 1)
-        if used_up(model, LEFT):
-            update_corrector(model, bits, NOT_TABLED)
+        base, length, pos = encode_small(model, bits, corrector, base, length, pos)
     elif bits < 32:
         raw = bits - HIGH_BITS
         high = corrector >> raw

@@ -12,7 +12,6 @@ Source: M. Isenburg, LASzip, item POINT14 version 3 (the compression of LAS 1.4 
 from __future__ import annotations
 
 from cupixgeo.formats.las.contexts import (
-    BITS_SYMBOLS,
     BOTH,
     CHANGE_AT,
     CHANGED,
@@ -56,6 +55,7 @@ from cupixgeo.formats.las.contexts import (
     z_bits_model,
 )
 from cupixgeo.formats.las.entropy import (
+    BITS_SYMBOLS,
     MAX_LENGTH,
     decode_corrector,
     decode_likely,
@@ -277,6 +277,18 @@ def encode_step(bits_model, correctors, median, last, point, base, length, pos):
     return encode_corrector(bits_model, BITS_SYMBOLS, correctors, corrector, base, length, pos)
 
 
+@inlined
+def encode_height(bits_model, correctors, level, point, base, length, pos):
+    """Write Z of a point."""
+    now = load_signed(point, Z_AT)
+    corrector = wrap32(now - load64(level, 0))
+    store64(level, 0, now)
+    _, base, length, pos = encode_corrector(
+        bits_model, BITS_SYMBOLS, correctors, corrector, base, length, pos
+    )
+    return base, length, pos
+
+
 @compiled
 def encode_layers(points, work, xy, heights, count):
     """Encode the coordinate layers of a chunk: the reverse of `decode_layers`.
@@ -302,14 +314,11 @@ def encode_layers(points, work, xy, heights, count):
         y_bits, base, length, pos = encode_step(
             model, m + FOR_Y, median, c + Y, point + Y_AT, base, length, pos
         )
-        now = load_signed(point, Z_AT)
         level = c + LAST_Z + 8 * load8(work[2], LEVELS + both)
-        corrector = wrap32(now - load64(level, 0))
         model = z_bits_model(m, both, x_bits, y_bits)
-        _, z_base, z_length, z_pos = encode_corrector(
-            model, BITS_SYMBOLS, m + FOR_Z, corrector, z_base, z_length, z_pos
+        z_base, z_length, z_pos = encode_height(
+            model, m + FOR_Z, level, point, z_base, z_length, z_pos
         )
-        store64(level, 0, now)
-        store64(c, Z, now)
+        store64(c, Z, load64(level, 0))
     xy_size = finish_encoder(xy, base, length, pos)
     return xy_size, finish_encoder(heights, z_base, z_length, z_pos)

@@ -36,6 +36,12 @@ XY_LAYER, Z_LAYER, SOURCE_LAYER = 0, 1, 7
 RETURNS_BYTE, FLAGS_BYTE, SOURCE_BYTE = 14, 15, 20
 """Bytes of a point record of formats 6 to 10 (LAS 1.4 R15, table 15)."""
 
+WAVEFORM = {9: (9, 30), 10: (11, 38)}
+"""Layer and first byte of a record that waveform pointers are in, by point format: left out, for
+what they point to is not in the file's points."""
+
+WAVEFORM_BYTES = 29
+
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -118,6 +124,7 @@ class ChunkRecoder:
     def __init__(self, point_format: int, record_length: int, extra_bytes: int) -> None:
         self._record_length = record_length
         self._layer_count = LAYERS[point_format] + extra_bytes
+        self._waveform = WAVEFORM.get(point_format)
 
     def decode(self, chunk: Bytes, work: Workspace | None = None) -> DecodedChunk:
         """Decode the coordinates of a chunk that has passed `check_layers`.
@@ -135,9 +142,13 @@ class ChunkRecoder:
         count, *sizes = chunk[start:first_layer].view("<u4").tolist()
         ends = accumulate(sizes, initial=first_layer)
         layers = tuple(chunk[a:b] for a, b in pairwise(ends))
+        head = chunk[:start].copy()
+        if self._waveform is not None:
+            layer, first = self._waveform
+            layers = layers[:layer] + layers[layer + 1 :]
+            head = np.delete(head, np.s_[first : first + WAVEFORM_BYTES])
         points = work.buffer("points", count * POINT_BYTES).view(np.int32).reshape(-1, 4)
-        decoded = DecodedChunk(points, chunk[:start].copy(), layers)
-        head = decoded.head
+        decoded = DecodedChunk(points, head, layers)
         points[0, :3] = head[:12].view("<i4")
         decoded.changes[0] = (int(head[FLAGS_BYTE]) >> 4 & 3) << 7
         decoded.returns[0] = head[RETURNS_BYTE]

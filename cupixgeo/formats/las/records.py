@@ -292,10 +292,11 @@ class RecordConverter:
             if las_format is None
             else {d.name: ExtraDimension.from_laspy(d) for d in las_format.extra_dimensions}
         )
-        self.same_layout = (
-            las_format is not None
-            and las_format.id == layout.point_format
-            and tuple(self._source_extra.values()) == layout.extra
+        same_extra = tuple(self._source_extra.values()) == layout.extra
+        own = None if las_format is None else las_format.id
+        self.same_layout = same_extra and own == layout.point_format
+        self.differs_in_waveform_only = same_extra and (
+            own is not None and layout.point_format in (own, WITHOUT_WAVEFORM.get(own))
         )
         names = set(layout.format.dimension_names) - COORDINATES
         self._pairs = [

@@ -22,6 +22,7 @@ from cupixgeo.cloud.schema import (
 from cupixgeo.formats.las.reader import LasBlock
 from cupixgeo.formats.part import piece_ends, piece_runs
 from cupixgeo.formats.registry import open_reader
+from cupixgeo.pipeline.inputs import points_of
 from cupixgeo.pipeline.selection import Selection
 from cupixgeo.pipeline.sieve import Sieve
 from cupixgeo.pipeline.stamp import FileStamp
@@ -138,6 +139,7 @@ def open_unchanged(source: TileSource) -> Iterator[PointReader]:
     stamp.check(source.path, source.label)
     with (
         stamp.reading(source.path, source.label),
+        points_of(source.label),
         open_reader(source.path, crs=source.chain.source) as reader,
     ):
         yield reader

@@ -233,9 +233,9 @@ def test_a_chunk_cut_short_is_an_error_that_names_its_points(tmp_path):
     (size,) = struct.unpack_from("<I", data, at)
     struct.pack_into("<I", data, at, size // 2)
     (tmp_path / "b.laz").write_bytes(data)
-    with LasReader(tmp_path / "b.laz") as reader:
-        with pytest.raises(CorruptFileError, match=r"points 50,000 to 99,999 are damaged"):
-            list(chunk_blocks(reader, Slabs()))
+    named = r"points 50,000 to 99,999 are damaged"
+    with LasReader(tmp_path / "b.laz") as reader, pytest.raises(CorruptFileError, match=named):
+        list(chunk_blocks(reader, Slabs()))
 
 
 def test_damaged_chunks_end_in_some_points_and_not_in_a_crash():

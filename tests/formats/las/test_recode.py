@@ -116,3 +116,22 @@ def test_return_tables_are_symmetric_where_the_format_says_so():
     assert (RETURN_LEVEL == RETURN_LEVEL.T).all()
     assert RETURN_MAP.shape == (16, 16)
     assert RETURN_MAP.max() == 5
+
+
+@pytest.mark.parametrize(("point_format", "becomes"), [(9, 6), (10, 8)])
+def test_waveform_pointers_are_left_out_and_all_else_is_copied(tmp_path, point_format, becomes):
+    extra = {"height": np.linspace(0, 9, 3_000, dtype=np.float32)}
+    path = sample(tmp_path / "a.laz", point_format, 3_000, extra=extra)
+    recoder, (chunk,) = chunks_of(path)
+    encoded = recoder.encode(recoder.decode(chunk))
+    las = laspy.read(path)
+    plain = laspy.LasHeader(version="1.4", point_format=becomes)
+    plain.scales, plain.offsets = las.header.scales, las.header.offsets
+    plain.add_extra_dim(laspy.ExtraBytesParams("height", np.float32))
+    without = laspy.LasData(plain)
+    without.points = laspy.ScaleAwarePointRecord.zeros(3_000, header=plain)
+    for name in plain.point_format.dimension_names:
+        without[name] = las[name]
+    without.write(tmp_path / "b.laz")
+    _, (expected,) = chunks_of(tmp_path / "b.laz")
+    assert encoded == expected.tobytes()

@@ -17,6 +17,7 @@ from cupixgeo.errors import (
     DiskFullError,
     GridOverflowError,
     MergeError,
+    OperationError,
     OutputError,
     SourceChangedError,
 )
@@ -158,3 +159,15 @@ def test_a_source_too_wide_for_the_scale_is_refused(tmp_path):
     with pytest.raises(GridOverflowError, match=r"wide\.laz"):
         cx.merge([path], tmp_path / "tiles", tile_m=30, scale=1e-6)
     assert not (tmp_path / "tiles").exists()
+
+
+def test_points_that_have_no_place_in_the_output_crs_name_their_source(tmp_path):
+    ply = tmp_path / "odd.ply"
+    rows = [f"{500_000 + i} 4400000 {i}" for i in range(20)]
+    rows[7] = "500007 nan 7"
+    header = ["ply", "format ascii 1.0", "comment crs: EPSG:32650", "element vertex 20"]
+    header += [f"property double {axis}" for axis in "xyz"]
+    ply.write_text("\n".join([*header, "end_header", *rows]) + "\n")
+    with pytest.raises(OperationError, match=r"odd\.ply: 1 of 20 points"):
+        cx.merge([ply], tmp_path / "tiles", tile_m=30, crs=32651)
+    assert left_over(tmp_path / "tiles") == []

@@ -40,7 +40,7 @@ def client(cluster):
 
 
 def test_a_killed_worker_costs_nothing_but_time(scans, tmp_path, client):
-    cx.merge(scans, tmp_path / "here", tile_m=15, crs=32616)
+    cx.merge(scans, tmp_path / "here", tile_m=20, crs=32616)
     killed = []
 
     def kill(progress):
@@ -49,7 +49,7 @@ def test_a_killed_worker_costs_nothing_but_time(scans, tmp_path, client):
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    report = cx.merge(scans, tmp_path / "there", tile_m=15, crs=32616, client=client, progress=kill)
+    report = cx.merge(scans, tmp_path / "there", tile_m=20, crs=32616, client=client, progress=kill)
     assert killed
     assert report.points_kept == report.points_in
     assert contents(tmp_path / "there") == contents(tmp_path / "here")
