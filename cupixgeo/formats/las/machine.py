@@ -145,7 +145,9 @@ def slide_median(builder: Any, address: Any, value: Any) -> None:
     middle, last, side = (builder.gep(numbers, [WORD(index)]) for index in (2, 4, 5))
     value = builder.trunc(value, WORD)
     first_goes = builder.load(side)
-    above = builder.icmp_signed(">=", value, builder.add(builder.load(middle), first_goes))
+    wide_value, wide_middle = builder.sext(value, WIDE), builder.sext(builder.load(middle), WIDE)
+    bound = builder.add(wide_middle, builder.zext(first_goes, WIDE))  # 32 bits could overflow
+    above = builder.icmp_signed(">=", wide_value, bound)
     builder.store(builder.zext(above, WORD), side)
     kept = builder.gep(numbers, [first_goes])
     four = builder.load(builder.bitcast(kept, FOUR_WORDS.as_pointer()), align=4)

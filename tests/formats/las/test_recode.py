@@ -85,6 +85,21 @@ def test_coordinates_over_the_whole_range_come_back(tmp_path):
     np.testing.assert_array_equal(again.steps, wild)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("point_format", [6, 7])
+def test_jumps_of_half_the_range_are_read_as_others_read_them(tmp_path, point_format, seed):
+    path = tmp_path / "a.laz"
+    las = laspy.read(sample(tmp_path / "plain.laz", point_format, 2_000))
+    extremes = np.array([-(2**31), 0, 0, 0, 1, -1, 2**31 - 1, 2**30, -(2**30)])
+    wild = np.random.default_rng(seed).choice(extremes, (2_000, 3)).astype(np.int32)
+    las.X, las.Y, las.Z = wild.T
+    las.write(path, laz_backend=laspy.LazBackend.Laszip)
+    recoder, (chunk,) = chunks_of(path)
+    decoded = recoder.decode(chunk)
+    np.testing.assert_array_equal(decoded.steps, wild)
+    assert recoder.encode(decoded) == chunk.tobytes()
+
+
 def test_heights_that_never_change_have_no_layer_and_may_be_given_one(tmp_path):
     xyz = box_of_points(3_000, origin=UTM50)
     xyz[:, 2] = 50.0

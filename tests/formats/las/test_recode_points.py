@@ -96,6 +96,20 @@ def test_the_same_coordinates_give_the_same_bytes(tmp_path, point_format, like):
         assert recoder.encode(recoder.decode(data, count)) == data.tobytes()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_jumps_of_half_the_range_are_read_as_others_read_them(tmp_path, seed):
+    path = tmp_path / "a.laz"
+    las = realistic(tmp_path / "plain.laz", 3, 2_000)
+    extremes = np.array([-(2**31), 0, 0, 0, 1, -1, 2**31 - 1, 2**30, -(2**30)])
+    wild = np.random.default_rng(seed).choice(extremes, (2_000, 3)).astype(np.int32)
+    las.X, las.Y, las.Z = wild.T
+    las.write(path, laz_backend=laspy.LazBackend.Laszip)
+    recoder, ((data, count),) = chunks_of(path)
+    decoded = recoder.decode(data, count)
+    np.testing.assert_array_equal(decoded.steps, wild)
+    assert recoder.encode(decoded) == data.tobytes()
+
+
 @pytest.mark.parametrize("source_id", [None, 7])
 @pytest.mark.parametrize("point_format", FORMATS)
 def test_moved_points_are_read_by_others_with_everything_else_as_it_was(
