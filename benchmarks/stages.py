@@ -24,6 +24,7 @@ STAGES = {
     "read": ["pipeline.layers:_read"],
     "decode": [
         "formats.las.recode:ChunkRecoder.decode",
+        "formats.las.recode_points:PointRecoder.decode",
         "formats.las.pointcodec:PointCodec.decode",
         "formats.las.reader:LasReader.blocks",
     ],
@@ -31,6 +32,7 @@ STAGES = {
     "choose": ["pipeline.sieve:Sieve.take"],
     "encode": [
         "formats.las.recode:ChunkRecoder.encode",
+        "formats.las.recode_points:PointRecoder.encode",
         "formats.las.pointcodec:PointCodec.encode",
         "formats.las.writer:LasWriter._compress_chunks",
     ],

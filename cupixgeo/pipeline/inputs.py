@@ -10,7 +10,7 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import laspy
@@ -49,6 +49,8 @@ class OpenedSource:
         As given.
     reader : PointReader
         Open, unless `is_closed`.
+    info : CloudInfo
+        What its header says; in the frame the placement starts from where it states no CRS.
     stamp : FileStamp
         The file as it was when it was opened.
     box : ndarray, shape (2, 3), float64, or None
@@ -59,22 +61,16 @@ class OpenedSource:
 
     source: Source
     reader: PointReader
+    info: CloudInfo
     stamp: FileStamp
     box: FloatArray | None
     is_closed: bool
 
     @property
-    def placed_box(self) -> FloatArray:
-        """Box behind the placement, before the coordinate operation: shape (2, 3), float64."""
-        box = self.reader.bounds() if self.box is None else self.box
-        transform = self.source.transform
-        return box if transform is None else transform.apply(box)
-
-    @property
     def frame(self) -> CRS:
         """CRS behind the placement."""
         transform = self.source.transform
-        return self.reader.info.crs if transform is None else transform.target
+        return self.info.crs if transform is None else transform.target
 
 
 @dataclass(frozen=True)
@@ -87,6 +83,8 @@ class PlannedInput:
         As given.
     reader : PointReader
         Knows the header; to read points use `opened`.
+    info : CloudInfo
+        What its header says, in the frame its coordinates are taken to be in.
     stamp : FileStamp
         The file as it was when it was opened.
     chain : Chain
@@ -103,6 +101,7 @@ class PlannedInput:
 
     source: Source
     reader: PointReader
+    info: CloudInfo
     stamp: FileStamp
     chain: Chain
     low: FloatArray
@@ -130,11 +129,6 @@ class PlannedInput:
             if self.is_closed:
                 reader = stack.enter_context(open_reader(self.info.path, crs=self.info.crs))
             yield reader if self.kept is None else PartReader(reader, EVERYWHERE, self.kept)
-
-    @property
-    def info(self) -> CloudInfo:
-        """Header facts of the file."""
-        return self.reader.info
 
     @property
     def las_format(self) -> laspy.PointFormat | None:
@@ -178,26 +172,27 @@ def open_sources(
                 f"the output {to} is one of the inputs ({source.label}). Choose another output."
             )
         stamp = FileStamp.of(path)
-        reader = _in_its_frame(source, path)
-        closing = number > MOST_OPEN
+        reader = open_reader(path, crs=None if source.crs is None else as_crs(source.crs))
         stack.callback(reader.close)
         box = reader.bounds() if reader.info.point_count else None
+        closing = number > MOST_OPEN
         if closing:
             reader.close()
-        result.append(OpenedSource(source, reader, stamp, box, closing))
+        info = _in_its_frame(source, reader.info)
+        result.append(OpenedSource(source, reader, info, stamp, box, closing))
         if progress is not None:
             progress(Progress("open", number, len(sources), "files", source.label))
     return result
 
 
-def _in_its_frame(source: Source, path: Path) -> PointReader:
-    """Open a file; one that states no CRS is in the frame its placement starts from."""
-    reader = open_reader(path, crs=None if source.crs is None else as_crs(source.crs))
-    states_none = (frame_name(reader.info.crs) or "").startswith("file:")
+def _in_its_frame(source: Source, info: CloudInfo) -> CloudInfo:
+    """Take a file that states no CRS to be in the frame its placement starts from."""
+    states_none = (frame_name(info.crs) or "").startswith("file:")
     if source.transform is None or source.crs is not None or not states_none:
-        return reader
-    reader.close()
-    return open_reader(path, crs=source.transform.source)
+        return info
+    frame = source.transform.source
+    told = f"{crs_label(frame)} as its placement says; the file: {info.crs_source}"
+    return replace(info, crs=frame, crs_source=told)
 
 
 def plan_input(opened: OpenedSource, target: CRS, assume: Sequence[str]) -> PlannedInput:
@@ -218,7 +213,7 @@ def plan_input(opened: OpenedSource, target: CRS, assume: Sequence[str]) -> Plan
         It cannot be brought there.
     """
     chain = plan_chain(
-        opened.reader.info.crs,
+        opened.info.crs,
         target,
         transform=opened.source.transform,
         assume=tuple(assume),
@@ -226,7 +221,14 @@ def plan_input(opened: OpenedSource, target: CRS, assume: Sequence[str]) -> Plan
     )
     low, high = np.full((2, 3), np.nan) if opened.box is None else opened.box
     return PlannedInput(
-        opened.source, opened.reader, opened.stamp, chain, low, high, opened.is_closed
+        opened.source,
+        opened.reader,
+        opened.info,
+        opened.stamp,
+        chain,
+        low,
+        high,
+        opened.is_closed,
     )
 
 

@@ -210,11 +210,21 @@ def _common_target(opened: Sequence[OpenedSource], notes: list[str]) -> CRS:
             )
     if not first.frame.is_geocentric:
         return first.frame
-    to_lon_lat = plan_operation(first.frame, as_crs(4979))
-    lon, lat, _ = to_lon_lat.apply(first.placed_box.mean(axis=0)[None])[0]
+    box = next((placed for placed in map(_before_operation, opened) if placed is not None), None)
+    if box is None:
+        raise MergeError(f"nothing to merge: none of the {len(opened)} inputs holds a point.")
+    lon, lat, _ = plan_operation(first.frame, as_crs(4979)).apply(box.mean(axis=0)[None])[0]
     target = suggest_utm(float(lon), float(lat))
     notes.append(f"no output CRS was given: {crs_label(target)} was chosen for the site")
     return target
+
+
+def _before_operation(opened: OpenedSource) -> FloatArray | None:
+    """Box behind the placement, before the coordinate operation; None for an empty file."""
+    transform = opened.source.transform
+    if opened.box is None or transform is None:
+        return opened.box
+    return transform.apply(opened.box)
 
 
 def _wanted(

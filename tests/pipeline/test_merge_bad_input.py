@@ -13,6 +13,7 @@ from pathlib import Path
 
 import laspy
 import numpy as np
+import pyproj
 import pytest
 
 import cupixgeo as cx
@@ -284,6 +285,23 @@ def test_files_without_points_are_no_trouble_unless_all_are(pair, tmp_path):
     with pytest.raises(MergeError, match="none of the 2 inputs holds a point"):
         cx.merge(empty, tmp_path / "out.laz")
     assert not (tmp_path / "out.laz").exists()
+
+
+def test_the_zone_of_a_site_is_that_of_the_first_source_with_points(tmp_path):
+    earth = pyproj.Transformer.from_crs(32650, 4978, always_xy=True).transform(*UTM50)
+    placement = np.eye(4)
+    placement[:3, 3] = earth
+    clouds = [np.empty((0, 3)), box_of_points(100, origin=(0, 0, 0))]
+    sources = [
+        cx.Source(
+            write_las(tmp_path / f"{number}.laz", cloud),
+            transform=cx.Transform(placement, source=cx.local_frame(f"s:{number}"), target=4978),
+        )
+        for number, cloud in enumerate(clouds)
+    ]
+    assert "32650" in cx.merge(sources, tmp_path / "out.laz").crs
+    with pytest.raises(MergeError, match="none of the 1 inputs holds a point"):
+        cx.merge(sources[:1], tmp_path / "none.laz")
 
 
 def test_what_is_no_point_cloud_is_named_with_what_it_is(pair, tmp_path):

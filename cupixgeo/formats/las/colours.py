@@ -22,6 +22,7 @@ from cupixgeo.formats.las.entropy import (
 )
 from cupixgeo.formats.las.machine import compiled, inlined, load16, store16
 from cupixgeo.formats.las.octets import OCTET_STEP, OCTET_SYMBOLS
+from cupixgeo.formats.las.shorts import next_intensity
 
 COLOUR_SYMBOLS, INFRARED_SYMBOLS = np.int64(128), np.int64(4)
 """Which bytes change; of a colour also whether it is more than a grey."""
@@ -88,48 +89,73 @@ def encode_part(changed, model, guess, now, base, length, pos):
     return base, length, pos
 
 
+@inlined
+def next_colour(models, field, rgb, end, state):
+    """Read the colour of a point, `rgb` being the last one."""
+    value, length, pos = state
+    red, green, blue = rgb
+    part = models + PARTS
+    kind, value, length, pos = decode_symbol(models, COLOUR_SYMBOLS, end, value, length, pos)
+    low, high = red & 255, red >> 8
+    low, value, length, pos = decode_part(kind & 1, part, low, low, end, value, length, pos)
+    high, value, length, pos = decode_part(
+        kind & 2, part + OCTET_STEP, high, high, end, value, length, pos
+    )
+    if kind & 64:
+        up, rise = low - (red & 255), high - (red >> 8)
+        g, b = green & 255, blue & 255
+        g_low, value, length, pos = decode_part(
+            kind & 4, part + 2 * OCTET_STEP, clamp(up + g), g, end, value, length, pos
+        )
+        guess = clamp(half(up + g_low - g) + b)
+        b_low, value, length, pos = decode_part(
+            kind & 16, part + 4 * OCTET_STEP, guess, b, end, value, length, pos
+        )
+        g, b = green >> 8, blue >> 8
+        g_high, value, length, pos = decode_part(
+            kind & 8, part + 3 * OCTET_STEP, clamp(rise + g), g, end, value, length, pos
+        )
+        guess = clamp(half(rise + g_high - g) + b)
+        b_high, value, length, pos = decode_part(
+            kind & 32, part + 5 * OCTET_STEP, guess, b, end, value, length, pos
+        )
+        green, blue = g_low | g_high << 8, b_low | b_high << 8
+    else:
+        green = low | high << 8
+        blue = green
+    red = low | high << 8
+    store16(field, 0, red)
+    store16(field, 2, green)
+    store16(field, 4, blue)
+    return (red, green, blue), (value, length, min(pos, end + 1))
+
+
 @compiled
 def decode_colour(layer, end, models, fields, stride, count):
     """Fill in red, green and blue."""
-    red, green, blue = load16(fields, 0), load16(fields, 2), load16(fields, 4)
-    value, length, pos = start_decoder(layer)
-    part = models + PARTS
+    rgb = load16(fields, 0), load16(fields, 2), load16(fields, 4)
+    state = start_decoder(layer)
     for i in range(1, count):
-        kind, value, length, pos = decode_symbol(models, COLOUR_SYMBOLS, end, value, length, pos)
-        low, high = red & 255, red >> 8
-        low, value, length, pos = decode_part(kind & 1, part, low, low, end, value, length, pos)
-        high, value, length, pos = decode_part(
-            kind & 2, part + OCTET_STEP, high, high, end, value, length, pos
-        )
-        if kind & 64:
-            up, rise = low - (red & 255), high - (red >> 8)
-            g, b = green & 255, blue & 255
-            g_low, value, length, pos = decode_part(
-                kind & 4, part + 2 * OCTET_STEP, clamp(up + g), g, end, value, length, pos
-            )
-            guess = clamp(half(up + g_low - g) + b)
-            b_low, value, length, pos = decode_part(
-                kind & 16, part + 4 * OCTET_STEP, guess, b, end, value, length, pos
-            )
-            g, b = green >> 8, blue >> 8
-            g_high, value, length, pos = decode_part(
-                kind & 8, part + 3 * OCTET_STEP, clamp(rise + g), g, end, value, length, pos
-            )
-            guess = clamp(half(rise + g_high - g) + b)
-            b_high, value, length, pos = decode_part(
-                kind & 32, part + 5 * OCTET_STEP, guess, b, end, value, length, pos
-            )
-            green, blue = g_low | g_high << 8, b_low | b_high << 8
-        else:
-            green = low | high << 8
-            blue = green
-        red = low | high << 8
-        pos = min(pos, end + 1)
+        rgb, state = next_colour(models, fields + i * stride, rgb, end, state)
+    return state[2] <= end
+
+
+@compiled
+def decode_light(intensity, colour, points, stride, count):
+    """Fill in intensity and colour side by side: while one decoder waits, the other goes on.
+
+    Each of the two: first and last byte of the layer, models, first field.
+    """
+    layer, end, models, fields = intensity
+    colour_layer, colour_end, colour_models, colours = colour
+    last = np.full(8, load16(fields, 0))
+    rgb = load16(colours, 0), load16(colours, 2), load16(colours, 4)
+    state, colour_state = start_decoder(layer), start_decoder(colour_layer)
+    for i in range(1, count):
         at = i * stride
-        store16(fields, at, red)
-        store16(fields, at + 2, green)
-        store16(fields, at + 4, blue)
-    return pos <= end
+        state = next_intensity(i, models, points, last, fields + at, end, state)
+        rgb, colour_state = next_colour(colour_models, colours + at, rgb, colour_end, colour_state)
+    return state[2] <= end and colour_state[2] <= colour_end
 
 
 @compiled

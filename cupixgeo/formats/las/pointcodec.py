@@ -115,16 +115,28 @@ class PointCodec:
         points, at = decoded.points.ctypes.data, out.ctypes.data
         if not begin_records(decoded.head.ctypes.data, self._stride, points, at, count):
             return False
-        for layer, data in enumerate(decoded.layers):
-            if layer in self._places and len(data):
-                source = work.buffer("layer", len(data) + PADDING)
-                source[: len(data)], source[len(data) :] = data, 0
-                start = source.ctypes.data
-                span = start, start + len(data)
-                place = at + self._places[layer][0]
-                if not self._read(layer, span, work, points, place, count):
-                    return False
-        return True
+        spans = {
+            layer: _padded(work, f"layer {layer}", data)
+            for layer, data in enumerate(decoded.layers)
+            if layer in self._places and len(data)
+        }
+        if self._extra_from > COLOUR and {INTENSITY, COLOUR} <= spans.keys():
+            intensity, colour = spans.pop(INTENSITY), spans.pop(COLOUR)
+            first = _first(work, shorts.short_models, TABLED)
+            second = _first(work, colours.colour_models, TABLED, "more models")
+            whole = colours.decode_light(
+                (*intensity, first, at + INTENSITY_BYTE),
+                (*colour, second, at + COLOUR_BYTE),
+                points,
+                self._stride,
+                count,
+            )
+            if not whole:
+                return False
+        return all(
+            self._read(layer, span, work, points, at + self._places[layer][0], count)
+            for layer, span in spans.items()
+        )
 
     def _read(
         self, layer: int, span: tuple[int, int], work: Workspace, points: int, at: int, count: int
@@ -225,10 +237,20 @@ class PointCodec:
         return int(size)
 
 
-def _first(work: Workspace, make: MakeModels, tabled: np.bool_) -> int:
+def _padded(work: Workspace, name: str, data: Bytes) -> tuple[int, int]:
+    """Addresses of the first byte of a layer, and of the one after its last, which zeros follow."""
+    source = work.buffer(name, len(data) + PADDING)
+    source[: len(data)], source[len(data) :] = data, 0
+    start = source.ctypes.data
+    return start, start + len(data)
+
+
+def _first(
+    work: Workspace, make: MakeModels, tabled: np.bool_, name: str = "attribute models"
+) -> int:
     """Address of models in their first state."""
     first = _models(make, bool(tabled))
-    models = work.buffer("attribute models", len(first))
+    models = work.buffer(name, len(first))
     models[:] = first
     return int(models.ctypes.data)
 

@@ -23,7 +23,7 @@ from cupixgeo.formats.las.entropy import (
     model_bytes,
     start_decoder,
 )
-from cupixgeo.formats.las.machine import compiled, load16, store16
+from cupixgeo.formats.las.machine import compiled, inlined, load16, store16
 
 BITS_SYMBOLS = np.int64(17)
 """Bit counts of a 16-bit corrector, zero included."""
@@ -46,28 +46,29 @@ def short_models(tabled: np.bool_) -> npt.NDArray[np.uint8]:
     return models
 
 
+@inlined
+def next_intensity(i, models, points, last, field, end, state):
+    """Read the intensity of a point; `last` are those before, by kind of return (8,)."""
+    value, length, pos = state
+    kind = return_kind(points, i)
+    slot = kind * 2 + change_bit(points, i, TIME_BIT)
+    step, _, value, length, pos = decode_corrector(
+        models + BITS + kind * BITS_STEP, BITS_SYMBOLS, models, end, value, length, pos
+    )
+    now = (last[slot] + step) & 0xFFFF
+    last[slot] = now
+    store16(field, 0, now)
+    return value, length, min(pos, end + 1)
+
+
 @compiled
 def decode_intensity(layer, end, models, points, fields, stride, count):
     """Fill in intensity."""
     last = np.full(8, load16(fields, 0))
-    value, length, pos = start_decoder(layer)
+    state = start_decoder(layer)
     for i in range(1, count):
-        kind = return_kind(points, i)
-        slot = kind * 2 + change_bit(points, i, TIME_BIT)
-        step, _, value, length, pos = decode_corrector(
-            models + BITS + kind * BITS_STEP,
-            BITS_SYMBOLS,
-            models,
-            end,
-            value,
-            length,
-            pos,
-        )
-        pos = min(pos, end + 1)
-        now = (last[slot] + step) & 0xFFFF
-        last[slot] = now
-        store16(fields, i * stride, now)
-    return pos <= end
+        state = next_intensity(i, models, points, last, fields + i * stride, end, state)
+    return state[2] <= end
 
 
 @compiled
