@@ -30,7 +30,9 @@ def run(command: list[str]) -> Run:
 
 def output(command: list[str]) -> str:
     """What a command prints; a failure ends the benchmark."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    # Byte code is kept, as that of installed packages is.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=env)
     if done.returncode:
         sys.exit(f"failed with {done.returncode}: {' '.join(command)}")
     return done.stdout

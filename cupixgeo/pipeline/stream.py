@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.atomic import output_error
+from cupixgeo.collector import collector_paused, heap_set_aside
 from cupixgeo.errors import CancelledError, OutputError
 from cupixgeo.formats.las.chunks import LAYERS, item_versions
 from cupixgeo.formats.las.reader import LasReader
@@ -183,10 +184,12 @@ class _Work:
 
     def by_chunks(self, numbers: Iterable[int]) -> None:
         """Write consecutive inputs chunk by chunk, on all cores across their borders."""
-        from cupixgeo.pipeline.layers import write_layers
+        with collector_paused():
+            from cupixgeo.pipeline.layers import write_layers
 
         assert isinstance(self._writer, LasWriter)
-        write_layers(self._layered(numbers), self._writer, self._watch, self._finished)
+        with heap_set_aside():
+            write_layers(self._layered(numbers), self._writer, self._watch, self._finished)
 
     def _layered(self, numbers: Iterable[int]) -> Iterator[LayerInput]:
         """Prepare inputs to be recoded, each when it is asked for."""
