@@ -18,8 +18,9 @@ from cupixgeo import demo
 from cupixgeo.cli import app
 from cupixgeo.emulator import Emulator
 from cupixgeo.errors import DiskFullError, PlacementWarning
-from cupixgeo.pipeline import journal, stream
+from cupixgeo.pipeline import journal
 from cupixgeo.pipeline import merge as merge_module
+from cupixgeo.pipeline.fitting import Fitting
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
 MATRIX = [1, 0, 0, UTM50[0], 0, 1, 0, UTM50[1], 0, 0, 1, UTM50[2], 0, 0, 0, 1]
@@ -192,7 +193,7 @@ def test_merge_takes_only_what_is_asked_for(run, clouds, tmp_path):
 def test_a_stopped_merge_goes_on_with_the_same_command(run, clouds, tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "NOTE_EVERY_S", 0.0)
     command = ["merge", clouds[0], clouds[0], "--to", tmp_path / "out.laz", "--resume"]
-    real, calls = stream.fit, []
+    real, calls = Fitting.__call__, []
 
     def stop(*arguments):
         calls.append(arguments)
@@ -200,7 +201,7 @@ def test_a_stopped_merge_goes_on_with_the_same_command(run, clouds, tmp_path, mo
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(stream, "fit", stop)
+    monkeypatch.setattr(Fitting, "__call__", stop)
     result = run(*command)
     assert result.exit_code == 130
     assert one_line(result) == (

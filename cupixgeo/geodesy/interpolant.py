@@ -87,6 +87,24 @@ class Polynomial:
             v = _monomials(u, self.degree, powers[:, : len(part)])
             np.add(self.coefficients @ v, self.origin[:, None], out=out[:, start : start + BLOCK])
 
+    def after(self, matrix: FloatArray, low: FloatArray, high: FloatArray) -> Polynomial:
+        """Work a placement into it, exactly: an affine map leaves the degree as it is.
+
+        Parameters
+        ----------
+        matrix : ndarray, shape (4, 4), float64
+            Placement that leads to this polynomial's source coordinates.
+        low, high : ndarray, shape (3,), float64
+            The box in front of it, which it leads into the box of this one.
+        """
+        middle, half = _normalisation(low, high)
+        placed = (_fit_nodes() * half + middle) @ matrix[:3, :3].T + matrix[:3, 3]
+        own_middle, own_half = self.normalisation
+        values = _monomials(((placed - own_middle) / own_half).T, self.degree)
+        solve, _ = _bases(self.degree)
+        coefficients = self.coefficients @ (values @ solve.T)
+        return Polynomial(low, high, self.degree, self.origin, coefficients, self.error)
+
 
 @dataclass(frozen=True)
 class Interpolant:
@@ -109,6 +127,12 @@ class Interpolant:
     high: FloatArray
     cells: IntArray
     polynomials: tuple[Polynomial, ...]
+
+    @classmethod
+    def of(cls, chain: Chain, polynomial: Polynomial) -> Interpolant:
+        """Take one polynomial for its whole box."""
+        cells = np.zeros((1, 1), np.int32)
+        return cls(chain, polynomial.low, polynomial.high, cells, (polynomial,))
 
     @property
     def error(self) -> FloatArray:
@@ -203,7 +227,7 @@ def fit_interpolant(
             break
         depth, i, j = waiting.popleft()
         cell_low, cell_high = _cell(low, high, depth, i, j)
-        polynomial = _fit(chain, cell_low, cell_high, tolerance)
+        polynomial = fit_polynomial(chain, cell_low, cell_high, tolerance=tolerance)
         if polynomial is not None:
             found.append((depth, i, j, polynomial))
         elif depth < DEEPEST:
@@ -227,9 +251,10 @@ def _cell(
     return low + size * [i, j, 0], low + size * [i + 1, j + 1, 1]
 
 
-def _fit(
-    chain: Chain, low: FloatArray, high: FloatArray, tolerance: FloatArray
+def fit_polynomial(
+    chain: Chain, low: FloatArray, high: FloatArray, *, tolerance: FloatArray
 ) -> Polynomial | None:
+    """Fit the lowest polynomial that agrees with a chain over a box, or none; as an interpolant."""
     middle, half = _normalisation(low, high)
     seen, unseen = _fit_nodes(), _check_points()
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,7 +195,7 @@ def _in_its_frame(source: Source, info: CloudInfo) -> CloudInfo:
     return replace(info, crs=frame, crs_source=told)
 
 
-def plan_input(opened: OpenedSource, target: CRS, assume: Sequence[str]) -> PlannedInput:
+def plan_input(opened: OpenedSource, target: CRS, assume: Iterable[str]) -> PlannedInput:
     """Join an input to the output CRS.
 
     Parameters
@@ -204,7 +204,7 @@ def plan_input(opened: OpenedSource, target: CRS, assume: Sequence[str]) -> Plan
         The input.
     target : pyproj.CRS
         Output CRS.
-    assume : sequence of str
+    assume : iterable of str
         Declared assumptions, see `plan_operation`.
 
     Raises
@@ -216,7 +216,7 @@ def plan_input(opened: OpenedSource, target: CRS, assume: Sequence[str]) -> Plan
         opened.info.crs,
         target,
         transform=opened.source.transform,
-        assume=tuple(assume),
+        assume=assume,
         box=opened.box,
     )
     low, high = np.full((2, 3), np.nan) if opened.box is None else opened.box

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from cupixgeo.formats.las.recode_points import PointRecoder
 from cupixgeo.formats.las.writer import LasWriter, LazChunk
 from cupixgeo.pipeline.inputs import PlannedInput, points_of
 from cupixgeo.pipeline.stamp import naming_the_source
-from cupixgeo.pipeline.steps import Moved, StepMover
+from cupixgeo.pipeline.steps import Moved, Mover
 
 if TYPE_CHECKING:
     from cupixgeo.pipeline.stream import Tally, Watch
@@ -48,8 +49,8 @@ class LayerInput:
         Its place among the inputs, from 0.
     planned : PlannedInput
         Its reader is a `LasReader` of a compressed file.
-    mover : StepMover
-        To the output's grid.
+    movers : iterator of Mover
+        To the output's grid: one for each chunk, taken in file order.
     tally : Tally
         Its figures.
     source_id : int or None
@@ -58,9 +59,14 @@ class LayerInput:
 
     number: int
     planned: PlannedInput
-    mover: StepMover
+    movers: Iterator[Mover]
     tally: Tally
     source_id: int | None
+
+    @cached_property
+    def label(self) -> str:
+        """What messages call the input."""
+        return self.planned.source.label
 
     @property
     def reader(self) -> LasReader:
@@ -69,11 +75,17 @@ class LayerInput:
         return self.planned.reader
 
     @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Name the input in errors, and see that the file still is what was planned."""
-        planned = self.planned
-        reading = planned.stamp.reading(planned.info.path, planned.source.label)
-        with reading, points_of(planned.source.label):
+        path = self.planned.info.path
+        with self.planned.stamp.reading(path, self.label), points_of(self.label):
+            yield
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the input in errors of what was read of it."""
+        path = self.planned.info.path
+        with self.planned.stamp.explaining(path, self.label), points_of(self.label):
             yield
 
 
@@ -108,12 +120,16 @@ def write_layers(
             writer.write_chunk(chunk)
             count, tally = int(chunk.returns.sum()), source.tally
             tally.add(count, *moved.box(watch.grid), moved.error_m)
-            watch.advance(count, source.planned.source.label)
+            watch.advance(count, source.label)
             now = time.perf_counter()
             tally.seconds += now - started
             started = now
             if tally.points == source.planned.info.point_count:
                 finished(source.number)
+
+
+_Task = tuple[LayerInput, Mover, Bytes, int]
+"""An input, what moves one of its chunks, that chunk, and the number of its points."""
 
 
 class _Recode:
@@ -122,7 +138,9 @@ class _Recode:
     def __init__(self) -> None:
         self._thread = threading.local()
 
-    def __call__(self, source: LayerInput, data: Bytes, count: int) -> tuple[LazChunk, Moved]:
+    def __call__(
+        self, source: LayerInput, mover: Mover, data: Bytes, count: int
+    ) -> tuple[LazChunk, Moved]:
         """Move one chunk of an input, of so many points."""
         work = getattr(self._thread, "work", None)
         if work is None:
@@ -132,20 +150,20 @@ class _Recode:
         if facts.point_format in LAYERS:
             layered = ChunkRecoder(*layout)
             chunk = layered.decode(data, work)
-            moved = source.mover(chunk.steps)
+            moved = mover(chunk.steps)
             encoded = layered.encode(chunk, work, source_id=source.source_id)
             numbers = chunk.returns & np.uint8(15)
         else:
             pointwise = PointRecoder(*layout)
             points = pointwise.decode(data, count, work)
-            moved = source.mover(points.steps)
+            moved = mover(points.steps)
             encoded = pointwise.encode(points, work, source_id=source.source_id)
             numbers = points.returns
         low, high = moved.low.astype(np.int32), moved.high.astype(np.int32)
         return LazChunk(encoded, low, high, np.bincount(numbers, minlength=16)), moved
 
 
-def _chunks(inputs: Iterable[LayerInput]) -> Iterator[tuple[LayerInput, Bytes, int]]:
+def _chunks(inputs: Iterable[LayerInput]) -> Iterator[_Task]:
     """Read the compressed chunks of inputs in file order.
 
     Raises
@@ -154,9 +172,9 @@ def _chunks(inputs: Iterable[LayerInput]) -> Iterator[tuple[LayerInput, Bytes, i
         A chunk contradicts itself or the chunk table.
     """
     for source in inputs:
-        with source.blamed():
+        with source.reading():
             for data, count in naming_the_source(_read(source.reader), source.planned.info.path):
-                yield source, data, count
+                yield source, next(source.movers), data, count
 
 
 def _read(reader: LasReader) -> Iterator[tuple[Bytes, int]]:
@@ -175,8 +193,8 @@ def _read(reader: LasReader) -> Iterator[tuple[Bytes, int]]:
 
 def _in_order(
     pool: ThreadPoolExecutor,
-    work: Callable[[LayerInput, Bytes, int], Result],
-    chunks: Iterable[tuple[LayerInput, Bytes, int]],
+    work: Callable[[LayerInput, Mover, Bytes, int], Result],
+    chunks: Iterable[_Task],
     window: int,
 ) -> Iterator[tuple[LayerInput, Future[Result]]]:
     """Yield the results of work on chunks, in their order, with at most `window` under way.
@@ -189,13 +207,13 @@ def _in_order(
     try:
         while True:
             try:
-                source, data, count = next(reading)
+                source, mover, data, count = next(reading)
             except StopIteration:
                 break
             except CloudError as error:
                 failed = error
                 break
-            under_way.append((source, pool.submit(work, source, data, count)))
+            under_way.append((source, pool.submit(work, source, mover, data, count)))
             if len(under_way) >= window:
                 yield under_way.popleft()
         while under_way:

@@ -16,26 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from cupixgeo.atomic import atomic_output
-from cupixgeo.cloud.schema import BLOCK_POINTS
+from cupixgeo.cloud.schema import BLOCK_POINTS, FloatArray
+from cupixgeo.collector import heap_set_aside
 from cupixgeo.errors import MergeError
 from cupixgeo.formats.extent import AreaLike
+from cupixgeo.geodesy.assumptions import read_assumptions
 from cupixgeo.geodesy.crs import CrsLike
 from cupixgeo.pipeline.inputs import SourceLike
 from cupixgeo.pipeline.journal import forget_unfinished, resumable_output
 from cupixgeo.pipeline.merge_report import check_something_is_left, merge_report
-from cupixgeo.pipeline.plan import (
-    LARGEST_SOURCE_ID,
-    output_format,
-    plan_merge,
-)
+from cupixgeo.pipeline.plan import LARGEST_SOURCE_ID, MergePlan, output_format, plan_merge
 from cupixgeo.pipeline.report import MergeReport
-from cupixgeo.pipeline.selection import (
-    ClassLike,
-    ReturnLike,
-    read_selection,
-)
+from cupixgeo.pipeline.selection import ClassLike, ReturnLike, read_selection
 from cupixgeo.pipeline.sieve import Sieve
-from cupixgeo.pipeline.stream import StreamSettings, stream
+from cupixgeo.pipeline.stream import StreamSettings, Tally, stream
 from cupixgeo.progress import ProgressFn
 
 TOLERANCE_M = 1e-4
@@ -51,7 +45,7 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
     exact: bool = False,
     tolerance_m: float = TOLERANCE_M,
     source_ids: bool = False,
-    assume: Sequence[str] = (),
+    assume: str | Iterable[str] = (),
     bounds: AreaLike | None = None,
     classes: ClassLike | Iterable[ClassLike] | None = None,
     returns: ReturnLike | Iterable[ReturnLike] | None = None,
@@ -84,7 +78,7 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
         Largest interpolation error allowed [m]; a tenth of the output scale where that is smaller.
     source_ids : bool
         Set ``point_source_id`` to the number of the source, from 1.
-    assume : sequence of str
+    assume : str or iterable of str
         Declared assumptions where PROJ has no operation to be trusted; see `plan_operation`.
     bounds : 4 numbers; array_like, shape (2, 2), (2, 3) or (n, 2); mapping; or None
         Keep points in this box or polygon, in the output CRS [CRS units]; see `read_area`. A
@@ -148,13 +142,7 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
     2000000
     """
     started = time.perf_counter()
-    if block_points < 1:
-        raise MergeError(f"block_points={block_points} must be at least 1.")
-    if source_ids and len(sources) > LARGEST_SOURCE_ID:
-        raise MergeError(
-            f"source_ids=True numbers at most {LARGEST_SOURCE_ID} sources; there are "
-            f"{len(sources)}. Leave it out, or merge in parts."
-        )
+    _check_numbers(sources, source_ids=source_ids, block_points=block_points)
     selection = read_selection(
         bounds=bounds,
         classes=classes,
@@ -167,7 +155,8 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
         from cupixgeo.pipeline.tiles.merge import merge_tiles
         from cupixgeo.pipeline.tiles.plan import TileOptions
 
-        options = TileOptions(tile_m, crs, scale, tuple(assume), tolerance, source_ids, selection)
+        declared = tuple(sorted(read_assumptions(assume)))
+        options = TileOptions(tile_m, crs, scale, declared, tolerance, source_ids, selection)
         return merge_tiles(sources, to, options, client=client, progress=progress, cancel=cancel)
     if client is not None:
         raise MergeError("client= makes tiles on a cluster. Give tile_m= as well, like 250.")
@@ -176,6 +165,7 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
             f"resume=True cannot go on with a COPC file ({to}). Write .laz, or tiles with tile_m=."
         )
     with ExitStack() as stack:
+        stack.enter_context(heap_set_aside())
         plan = plan_merge(
             sources,
             to,
@@ -196,21 +186,38 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
             if selection is None
             else Sieve(selection, plan.grid, plan.layout.layout, plan.crs),
         )
-        if resume:
-            with resumable_output(plan.to) as (unfinished, journal):
-                tallies, bounds = stream(plan, unfinished, replace(settings, journal=journal))
-                check_something_is_left(plan, tallies)
-            plan = replace(plan, notes=(*plan.notes, *journal.notes))
-        else:
-            with atomic_output(plan.to) as partial:
-                tallies, bounds = stream(plan, partial, settings)
-                check_something_is_left(plan, tallies)
-            forget_unfinished(plan.to)
+        plan, tallies, box = _write(plan, settings, resume=resume)
         return merge_report(
             plan,
             tallies,
-            bounds,
+            box,
             source_ids=source_ids,
             bytes_out=plan.to.stat().st_size,
             seconds=time.perf_counter() - started,
         )
+
+
+def _check_numbers(sources: Sequence[SourceLike], *, source_ids: bool, block_points: int) -> None:
+    if block_points < 1:
+        raise MergeError(f"block_points={block_points} must be at least 1.")
+    if source_ids and len(sources) > LARGEST_SOURCE_ID:
+        raise MergeError(
+            f"source_ids=True numbers at most {LARGEST_SOURCE_ID} sources; there are "
+            f"{len(sources)}. Leave it out, or merge in parts."
+        )
+
+
+def _write(
+    plan: MergePlan, settings: StreamSettings, *, resume: bool
+) -> tuple[MergePlan, list[Tally], FloatArray]:
+    """Stream to the output, whole or not at all; return the plan with what is to be noted."""
+    if resume:
+        with resumable_output(plan.to) as (unfinished, journal):
+            tallies, box = stream(plan, unfinished, replace(settings, journal=journal))
+            check_something_is_left(plan, tallies)
+        return replace(plan, notes=(*plan.notes, *journal.notes)), tallies, box
+    with atomic_output(plan.to) as partial:
+        tallies, box = stream(plan, partial, settings)
+        check_something_is_left(plan, tallies)
+    forget_unfinished(plan.to)
+    return plan, tallies, box

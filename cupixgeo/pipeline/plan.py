@@ -8,7 +8,7 @@ output is written.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from cupixgeo.atomic import check_output
 from cupixgeo.errors import FormatError, MergeError
 from cupixgeo.formats.extent import Area
 from cupixgeo.formats.las.records import LayoutPlan, plan_layout
+from cupixgeo.geodesy.assumptions import read_assumptions
 from cupixgeo.geodesy.crs import CrsLike, as_crs, crs_label, same_crs, suggest_utm
 from cupixgeo.geodesy.operation import plan_operation
 from cupixgeo.geodesy.units import metres_per_unit
@@ -106,7 +107,7 @@ def plan_merge(  # noqa: PLR0913  named options, most of them those of `merge`
     *,
     crs: CrsLike | None = None,
     scale: float | Sequence[float] | None = None,
-    assume: Sequence[str] = (),
+    assume: str | Iterable[str] = (),
     selection: Selection | None = None,
     one_file: bool = True,
     progress: ProgressFn | None = None,
@@ -125,7 +126,7 @@ def plan_merge(  # noqa: PLR0913  named options, most of them those of `merge`
         Output CRS; None keeps the inputs' common CRS.
     scale : float, sequence of 3 float or None
         Stored-integer step, CRS units; None is never coarser than the finest input.
-    assume : sequence of str
+    assume : str or iterable of str
         Declared assumptions, see `plan_operation`.
     selection : Selection or None
         Points that are wanted; None is all.
@@ -155,7 +156,8 @@ def plan_merge(  # noqa: PLR0913  named options, most of them those of `merge`
     opened = open_sources(given, output, stack, progress)
     notes: list[str] = []
     target = as_crs(crs) if crs is not None else _common_target(opened, notes)
-    inputs = tuple(plan_input(source, target, assume) for source in opened)
+    declared = read_assumptions(assume)
+    inputs = tuple(plan_input(source, target, declared) for source in opened)
     if not any(planned.info.point_count for planned in inputs):
         raise MergeError(f"nothing to merge: none of the {len(inputs)} inputs holds a point.")
     layout = plan_layout(

@@ -88,12 +88,24 @@ class FileStamp:
         SourceChangedError
             It is not what it was.
         """
+        with self.explaining(path, name):
+            yield
+        self.check(path, name)
+
+    @contextmanager
+    def explaining(self, path: str | os.PathLike[str], name: str) -> Iterator[None]:
+        """Check the file where what was read of it turns out wrong: a change may explain that.
+
+        Raises
+        ------
+        SourceChangedError
+            It is not what it was.
+        """
         try:
             yield
         except CloudError:
             self.check(path, name)
             raise
-        self.check(path, name)
 
     @staticmethod
     def _changed(path: str | os.PathLike[str], name: str, how: str) -> SourceChangedError:

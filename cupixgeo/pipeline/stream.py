@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import groupby, takewhile
+from itertools import groupby, repeat, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,15 +29,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.atomic import output_error
+from cupixgeo.cloud.schema import PointReader
 from cupixgeo.collector import collector_paused, heap_set_aside
 from cupixgeo.errors import CancelledError, OutputError
 from cupixgeo.formats.las.chunks import LAYERS, item_versions
 from cupixgeo.formats.las.reader import LasReader
-from cupixgeo.formats.las.records import RecordConverter
+from cupixgeo.formats.las.records import RecordConverter, RecordLayout
 from cupixgeo.formats.las.writer import ChunkPlan, LasWriter
 from cupixgeo.formats.slabs import Slabs
-from cupixgeo.geodesy.interpolant import Interpolant, fit_interpolant
+from cupixgeo.geodesy.interpolant import Interpolant
 from cupixgeo.pipeline.blocks import BlockTransform, write_blocks
+from cupixgeo.pipeline.fitting import Fitting
 from cupixgeo.pipeline.inputs import PlannedInput, points_of
 from cupixgeo.pipeline.plan import MergePlan
 from cupixgeo.pipeline.selection import OUTSIDE
@@ -52,14 +54,8 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-FEWEST_TO_INTERPOLATE = 5_000
-"""Points below which fitting an interpolant costs more than calling PROJ."""
-
 FEWEST_TO_RECODE = 500_000
 """Points below which loading compiled code costs more than it saves."""
-
-POINTS_PER_TRIAL = 20_000
-"""Points of an input for each cell that may be tried: a trial costs a thousand points of PROJ."""
 
 RECORDS = "records"
 """Name of the way that is open to all inputs."""
@@ -112,6 +108,9 @@ class Tally:
         Box of the written points, output CRS.
     quantisation_m, interpolation_m : float
         Worst rounding, and verified interpolation error [m].
+    exact_share : float
+        Part of the input's area in plan, 0 to 1, in which no interpolant holds though one does
+        elsewhere.
     seconds : float
         Time spent [s].
     """
@@ -123,6 +122,7 @@ class Tally:
     high: FloatArray = field(default_factory=lambda: np.full(3, -np.inf))
     quantisation_m: float = 0.0
     interpolation_m: float = 0.0
+    exact_share: float = 0.0
     seconds: float = 0.0
 
     def add(self, count: int, low: FloatArray, high: FloatArray, error_m: float) -> None:
@@ -180,6 +180,7 @@ class _Work:
     ) -> None:
         self._plan, self._settings, self._writer, self._watch = plan, settings, writer, watch
         self._compiled = plan.point_count >= FEWEST_TO_RECODE
+        self._fitting = Fitting(plan.inputs, plan.grid, settings.tolerance_m)
         self.tallies = [Tally(way) for way in ways]
 
     def by_chunks(self, numbers: Iterable[int]) -> None:
@@ -199,7 +200,7 @@ class _Work:
             planned, tally = self._plan.inputs[number], self.tallies[number]
             if planned.info.point_count:
                 mover = self._mover(planned, self._fit(planned, tally))
-                yield LayerInput(number, planned, mover, tally, self._source_id(number))
+                yield LayerInput(number, planned, repeat(mover), tally, self._source_id(number))
 
     def by_records(self, numbers: Iterable[int]) -> None:
         """Write inputs as blocks of records."""
@@ -253,9 +254,10 @@ class _Work:
         return number + 1 if self._settings.source_ids else None
 
     def _fit(self, planned: PlannedInput, tally: Tally) -> Interpolant | None:
-        fitted = fit(self._plan, planned, self._settings.tolerance_m)
+        fitted = self._fitting(planned)
         if fitted is not None:
             tally.interpolation_m = float((fitted.error * self._plan.grid.metres).max())
+            tally.exact_share = 1.0 - fitted.share
         return fitted
 
     def _mover(self, planned: PlannedInput, fitted: Interpolant | None) -> StepMover:
@@ -274,7 +276,11 @@ class _Work:
 
 def _ways(plan: MergePlan, settings: StreamSettings) -> list[str]:
     """Choose the way of each input; the compiled ones only where there is enough to do."""
-    ways = [_way(plan, planned) for planned in plan.inputs]
+    layout = plan.layout.layout
+    ways = [
+        way_of(planned.reader, layout) if plan.format == "LAZ" else RECORDS
+        for planned in plan.inputs
+    ]
     both = zip(plan.inputs, ways, strict=True)
     points = sum(planned.info.point_count for planned, way in both if way != RECORDS)
     if points < FEWEST_TO_RECODE or settings.sieve is not None:
@@ -282,13 +288,19 @@ def _ways(plan: MergePlan, settings: StreamSettings) -> list[str]:
     return ways
 
 
-def _way(plan: MergePlan, planned: PlannedInput) -> str:
-    """Find out whether only the coordinates in an input's chunks need to change."""
-    reader = planned.reader
-    if plan.format != "LAZ" or not isinstance(reader, LasReader) or reader.facts.chunks is None:
+def way_of(reader: PointReader, layout: RecordLayout) -> str:
+    """Find out whether only the coordinates in an input's chunks need to change for a LAZ file.
+
+    Parameters
+    ----------
+    reader : PointReader
+        The input.
+    layout : RecordLayout
+        What is written.
+    """
+    if not isinstance(reader, LasReader) or reader.facts.chunks is None:
         return RECORDS
-    layout = plan.layout.layout
-    convert = RecordConverter(layout, planned.info, planned.las_format)
+    convert = RecordConverter(layout, reader.info, reader.point_format)
     if not reader.chunks_are_small or not convert.differs_in_waveform_only:
         return RECORDS
     versions = item_versions(reader.facts.laszip)
@@ -307,8 +319,7 @@ def _chunk_plan(plan: MergePlan, ways: Sequence[str]) -> ChunkPlan:
         if way == RECORDS or table is None:
             return ChunkPlan(None)
         points += table.points.tolist()
-    uniform = len(set(points[:-1])) <= 1 and points[-1] <= points[0]
-    return ChunkPlan(points[0] if uniform else None)
+    return ChunkPlan.of(points)
 
 
 def _open_writer(
@@ -394,16 +405,3 @@ class Watch:
         self._done += count
         if self._settings.progress is not None:
             self._settings.progress(Progress("merge", self._done, self._total, "points", label))
-
-
-def fit(plan: MergePlan, planned: PlannedInput, tolerance_m: float | None) -> Interpolant | None:
-    """Interpolant of an input's chain over its box, where one is wanted and holds."""
-    points = planned.info.point_count
-    if tolerance_m is None or points < FEWEST_TO_INTERPOLATE:
-        return None
-    tolerance = np.minimum(
-        tolerance_m / np.array(plan.grid.metres), np.array(plan.grid.scales) / 10
-    )
-    trials = max(points // POINTS_PER_TRIAL, 1)
-    low, high = planned.low, planned.high
-    return fit_interpolant(planned.chain.apply, low, high, tolerance=tolerance, trials=trials)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cupixgeo.geodesy.interpolant import fit_interpolant
+from cupixgeo.geodesy.interpolant import fit_interpolant, fit_polynomial
 
 TOLERANCE = np.full(3, 1e-4)
 
@@ -110,3 +110,23 @@ def test_only_the_cells_at_a_kink_are_left_to_the_chain():
     moved = fitted.apply(points)
     assert sum(calls) < len(points) / 2
     assert np.abs(moved - kinked(points)).max() <= TOLERANCE[0]
+
+
+def test_a_placement_worked_into_a_polynomial_leads_where_both_lead():
+    chain = to(32650, 4547)
+    site = np.array([500_000.0, 4_200_000.0, 20.0])
+    polynomial = fit_polynomial(chain, site, site + [900.0, 700.0, 80.0], tolerance=TOLERANCE)
+    turn = np.radians(33.0)
+    placement = np.eye(4)
+    placement[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    placement[:3, 3] = site + [400.0, 300.0, 40.0]
+    low, high = np.array([-60.0, -50.0, -9.0]), np.array([70.0, 40.0, 0.0])
+    placed = polynomial.after(placement, low, high)
+    points = scatter(low, high)
+    found = np.empty((3, len(points)))
+    placed.apply(points, found)
+    there = points @ placement[:3, :3].T + placement[:3, 3]
+    assert placed.degree == polynomial.degree
+    np.testing.assert_array_less(
+        np.abs(found.T - chain(there)).max(axis=0), 2 * placed.error + 2e-9
+    )

@@ -285,7 +285,7 @@ class RecordConverter:
     def __init__(
         self, layout: RecordLayout, info: CloudInfo, las_format: laspy.PointFormat | None
     ) -> None:
-        self._layout = layout
+        self._layout, self._info, self._las_format = layout, info, las_format
         self._extra = {dimension.name: dimension for dimension in layout.extra}
         self._source_extra = (
             {}
@@ -298,28 +298,27 @@ class RecordConverter:
         self.differs_in_waveform_only = same_extra and (
             own is not None and layout.point_format in (own, WITHOUT_WAVEFORM.get(own))
         )
-        names = set(layout.format.dimension_names) - COORDINATES
-        self._pairs = [
-            (name, target)
-            for name, target in (
-                (a.name, self._target(a.name, a.dtype, las_format)) for a in info.attributes
-            )
-            if target in names
-        ]
-        self._name = info.path.name
-        self._most = {
-            dimension.name: int(dimension.max)
-            for dimension in layout.format.standard_dimensions
-            if dimension.num_bits < 8
-        }
         self._fill_returns = "return_number" not in info.attribute_names
 
-    def _target(self, name: str, dtype: np.dtype[Any], las_format: laspy.PointFormat | None) -> str:
-        if las_format is not None and name in self._source_extra:
+    @cached_property
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Attributes that have a place in the layout, with its name."""
+        names = set(self._layout.format.dimension_names) - COORDINATES
+        pairs = [(a.name, self._target(a.name, a.dtype)) for a in self._info.attributes]
+        return [(name, target) for name, target in pairs if target in names]
+
+    @cached_property
+    def _most(self) -> dict[str, int]:
+        """Largest value of dimensions of less than a byte."""
+        dimensions = self._layout.format.standard_dimensions
+        return {d.name: int(d.max) for d in dimensions if d.num_bits < 8}
+
+    def _target(self, name: str, dtype: np.dtype[Any]) -> str:
+        if self._las_format is not None and name in self._source_extra:
             return name
         target = _standard_name(name, set(self._layout.format.standard_dimension_names))
         typed = f"{target}_{dtype.name}"
-        return typed if las_format is None and typed in self._extra else target
+        return typed if self._las_format is None and typed in self._extra else target
 
     def __call__(self, block: PointBlock) -> npt.NDArray[Any]:
         """Give records of the layout for these points, shape (n,).
@@ -351,7 +350,7 @@ class RecordConverter:
         most = self._most.get(target)
         if most is not None and len(values) and values.max() > most:
             raise CloudError(
-                f"{self._name}: {name} goes up to {values.max()}, but point format "
+                f"{self._info.path.name}: {name} goes up to {values.max()}, but point format "
                 f"{self._layout.point_format} has room for {most} at most. Correct it in the "
                 "input, or give it another name to have it stored as extra bytes."
             )

@@ -20,11 +20,11 @@ import pyproj
 
 from cupixgeo.errors import GridOverflowError, MergeError
 from cupixgeo.geodesy.crs import CrsLike, crs_label
+from cupixgeo.pipeline.fitting import Fitting
 from cupixgeo.pipeline.grid import INT32
 from cupixgeo.pipeline.inputs import PlannedInput, SourceLike, placed_box
 from cupixgeo.pipeline.plan import MergePlan, plan_merge
 from cupixgeo.pipeline.selection import Selection
-from cupixgeo.pipeline.stream import fit
 from cupixgeo.pipeline.tiles.lattice import TileLattice, grid_around
 from cupixgeo.pipeline.tiles.values import TileJob, TileSource
 from cupixgeo.progress import ProgressFn
@@ -153,8 +153,9 @@ def plan_tiles(
         source_ids=options.source_ids,
         gps_standard_time=plan.gps_standard_time,
     )
+    fitting = Fitting(plan.inputs, plan.grid, options.tolerance_m)
     wanted = [
-        _source(plan, planned, number, options.tolerance_m)
+        _source(plan, planned, number, fitting)
         for number, planned in enumerate(plan.inputs, start=1)
         if planned.info.point_count and not planned.skipped
     ]
@@ -175,9 +176,7 @@ def _check_spacing(options: TileOptions) -> None:
         )
 
 
-def _source(
-    plan: MergePlan, planned: PlannedInput, number: int, tolerance_m: float | None
-) -> TileSource:
+def _source(plan: MergePlan, planned: PlannedInput, number: int, fitting: Fitting) -> TileSource:
     grid, path = plan.grid, planned.info.path.resolve()
     box = placed_box(planned)
     if plan.selection is not None and plan.selection.area is not None:
@@ -196,7 +195,7 @@ def _source(
         label=planned.source.label,
         path=path,
         chain=planned.chain,
-        fitted=fit(plan, planned, tolerance_m),
+        fitted=fitting(planned),
         placed=grid_around(grid, low, high),
         points=planned.info.point_count,
         stamp=planned.stamp,
