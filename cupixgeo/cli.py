@@ -203,19 +203,26 @@ def _refuse_foreign_filters(table: Any, what: What, given: dict[str, Any]) -> No
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help="A LAS, LAZ, COPC or PLY file.", exists=True)],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A LAS, LAZ, COPC or PLY file, or its address.",
+            callback=cli_merge.there_or_address,
+        ),
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a point-cloud file holds."""
     from cupixgeo.formats.registry import open_reader
     from cupixgeo.geodesy.crs import crs_label
+    from cupixgeo.net.secret import redact
 
     with open_reader(file) as reader:
         about = reader.info
         bounds = reader.bounds().tolist() if about.point_count else None
     facts = {
-        "path": str(file),
+        "path": redact(file),
         "format": about.format,
         "version": about.version,
         "point_format": about.point_format,

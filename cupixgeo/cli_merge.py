@@ -25,11 +25,30 @@ def add_to(app: typer.Typer) -> None:
     app.command()(merge)
 
 
+def there_or_address(name: str) -> str:
+    """Refuse a name that is neither a file nor an http(s) address."""
+    from cupixgeo.formats.opening import is_address
+
+    if not is_address(name) and not Path(name).exists():
+        raise typer.BadParameter(f"{name} does not exist.")
+    return name
+
+
+def _all_there(names: list[str]) -> list[str]:
+    return [there_or_address(name) for name in names]
+
+
 def merge(  # noqa: PLR0913  one option each, as in cupixgeo.merge
-    inputs: Annotated[list[Path], typer.Argument(help="Files to merge.", exists=True)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files to merge, or their addresses.", callback=_all_there),
+    ],
     *,
     to: Annotated[
-        Path, typer.Option(help="Output, .laz, .las or .copc.laz; with --tile-m a folder.")
+        str,
+        typer.Option(
+            help="Output, .laz, .las or .copc.laz; with --tile-m a folder or a bucket's address."
+        ),
     ],
     crs: Annotated[str | None, typer.Option(help="CRS of the output, like EPSG:32650.")] = None,
     placements: Annotated[

@@ -35,7 +35,7 @@ def heap_set_aside() -> Iterator[None]:
     Blocks may lie in one another and in several threads. Does nothing in a process that has set
     objects aside for good.
     """
-    global _under_way  # noqa: PLW0603  as the collector itself, one for the process
+    global _under_way
     with _lock:
         ours = _under_way > 0 or gc.get_freeze_count() == 0
         if ours:

@@ -21,6 +21,8 @@ from cupixgeo.errors import DiskFullError, PlacementWarning
 from cupixgeo.pipeline import journal
 from cupixgeo.pipeline import merge as merge_module
 from cupixgeo.pipeline.fitting import Fitting
+from tests.formats.ranged import serve_folder
+from tests.net.conftest import Server
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
 MATRIX = [1, 0, 0, UTM50[0], 0, 1, 0, UTM50[1], 0, 0, 1, UTM50[2], 0, 0, 0, 1]
@@ -208,6 +210,27 @@ def test_a_stopped_merge_goes_on_with_the_same_command(run, clouds, tmp_path, mo
         "Stopped. What was finished is kept; the same command goes on from it."
     )
     assert "1 of 2 sources were finished before" in run(*command).stdout
+
+
+def test_addresses_are_merged_and_described_like_files(run, clouds, tmp_path):
+    server = Server()
+    try:
+        serve_folder(server, list(clouds))
+        local = f"{server.url}/local.laz?Signature=abcdef0123456789"
+        placements = tmp_path / "places.json"
+        placements.write_text(json.dumps({"local.laz": {"matrix": MATRIX, "target": "EPSG:32650"}}))
+        options = ["--to", tmp_path / "out.laz", "--placements", placements]
+        merged = run("merge", f"{server.url}/utm.laz", local, *options)
+        about = run("info", local)
+    finally:
+        server.close()
+    assert laspy.read(tmp_path / "out.laz").header.point_count == 500
+    assert "200" in about.stdout
+    for said in (merged.stdout, merged.stderr, about.stdout, about.stderr):
+        assert "abcdef0123456789" not in said
+    missing = run("merge", tmp_path / "no.laz", "--to", tmp_path / "out.laz")
+    assert missing.exit_code == 2
+    assert "no.laz" in "".join(line.strip("│ ") for line in missing.stderr.splitlines())
 
 
 @pytest.mark.parametrize(

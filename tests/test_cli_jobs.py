@@ -18,7 +18,7 @@ from cupixgeo import errors
 from cupixgeo.cli_jobs import add_to
 from cupixgeo.services import registry
 from tests.services.fakes.service import TOKEN, Service
-from tests.services.jobs.conftest import make_photos
+from tests.services.photos import make_photos
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / "data" / "brighton_beach" / "reference" / "model.laz"

@@ -22,7 +22,14 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from cupixgeo.cloud.schema import BLOCK_POINTS, Attribute, CloudInfo, PointBlock, PointReader
+from cupixgeo.cloud.schema import (
+    BLOCK_POINTS,
+    Attribute,
+    CloudInfo,
+    FloatArray,
+    PointBlock,
+    PointReader,
+)
 from cupixgeo.cloud.spatial_ref import (
     AXES,
     POINT,
@@ -147,6 +154,36 @@ class PointStore:
                 low, high = max(start, first), min(stop, first + len(block))
                 values = block.xyz[:, AXES.index(name)] if name in AXES else block.column(name)
                 out[low - start : high - start] = values[low - first : high - first]
+
+    @property
+    def is_kept_decoded(self) -> bool:
+        """Whether all of the file is decoded at most once, as there is room for all of it."""
+        return self.info.point_count * self._point_bytes <= CACHE_BYTES
+
+    def coordinates(self, start: int, stop: int) -> FloatArray:
+        """Read coordinates alone: shape (n, 3), float64, of points `start` to `stop`.
+
+        Raises
+        ------
+        CloudError
+            The file is damaged, gone, or not the one that was opened.
+        """
+        xyz = np.empty((stop - start, 3))
+        with self._lock:
+            for first, block in self._placed(start, stop, ()):
+                xyz[first - start :][: len(block)] = block.xyz
+        return xyz
+
+    def reader(self) -> PointReader:
+        """Give the open file, for what its header says; points are read with `read`.
+
+        Raises
+        ------
+        CloudError
+            The file is damaged, gone, or not the one that was opened.
+        """
+        with self._lock:
+            return self._opened()
 
     def close(self) -> None:
         """Close the file and forget what was decoded; the next read opens it again."""

@@ -6,9 +6,10 @@ what a key means.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from cupixgeo.compiling import compiled
 
 Table = npt.NDArray[np.uint64]
 
@@ -24,7 +25,7 @@ LARGEST_TABLE_BYTES = 1 << 30
 """[byte] While a table grows, the old one of half the size is held as well."""
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def mix(h):
     """Scatter the bits of a 64-bit integer; no two give the same (the finaliser of MurmurHash3)."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -32,7 +33,7 @@ def mix(h):
     return h ^ (h >> np.uint64(33))
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+@compiled(inline="always")
 def find(table, first, second, mask):
     """Slot that holds the key, or the empty one it belongs in.
 
@@ -51,7 +52,7 @@ def find(table, first, second, mask):
             slot = np.uint64(0)
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _copy(old, new, mask):
     for row in range(len(old)):
         if old[row, 1] != 0:

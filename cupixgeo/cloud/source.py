@@ -8,17 +8,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pyproj import CRS
 
 from cupixgeo.errors import CloudError
 from cupixgeo.geodesy.crs import CrsLike, as_crs, crs_label
 from cupixgeo.geodesy.transform import Transform
+from cupixgeo.net.secret import redact
 from cupixgeo.progress import ProgressFn
 
 Fetch = Callable[[ProgressFn | None], Path]
+
+SCHEMES = ("http:/", "https:/")
+"""How addresses begin, also those that were taken for a path."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,8 +32,8 @@ class Source:
 
     Parameters
     ----------
-    path : path or None
-        The file. None only together with `fetch`.
+    path : path, str or None
+        The file, or its http(s) address, read by range requests. None only together with `fetch`.
     transform : Transform or None
         Placement, from the frame the file's coordinates are in to where they belong.
     crs : CrsLike or None
@@ -44,7 +49,7 @@ class Source:
     Raises
     ------
     CloudError
-        Neither `path` nor `fetch` is given.
+        Neither `path` nor `fetch` is given, or an address as a path.
     """
 
     path: str | os.PathLike[str] | None
@@ -57,9 +62,11 @@ class Source:
     def __post_init__(self) -> None:
         if self.path is None and self.fetch is None:
             raise CloudError("a Source needs a path, or a fetch function that returns one.")
+        if isinstance(self.path, PurePath) and str(self.path).lower().startswith(SCHEMES):
+            raise CloudError("an address is no path: give it as text, not as a Path.")
 
     def __repr__(self) -> str:
-        where = str(self.path) if self.path is not None else "fetched when needed"
+        where = redact(str(self.path)) if self.path is not None else "fetched when needed"
         if self.transform is not None:
             frames = (crs_label(self.transform.source), crs_label(self.transform.target))
             return f"<Source {self.label}: {where}, {frames[0]} → {frames[1]}>"
@@ -71,11 +78,37 @@ class Source:
         """What reports and messages call this source."""
         if self.name:
             return self.name
+        if _is_address(self.path):
+            parts = urlsplit(str(self.path))
+            return unquote(parts.path).rpartition("/")[2] or parts.hostname or "unnamed source"
         return Path(self.path).name if self.path is not None else "unnamed source"
 
+    @property
+    def address(self) -> str | None:
+        """Http(s) address the file is read from; None where it is a file of this machine.
+
+        As good as a key where it is a signed link: not to be shown.
+        """
+        return str(self.path) if _is_address(self.path) and self.fetch is None else None
+
     def local_path(self, progress: ProgressFn | None = None) -> Path:
-        """Path of the file on this machine, fetched first where it is not here yet."""
+        """Path of the file on this machine, fetched first where it is not here yet.
+
+        Raises
+        ------
+        CloudError
+            It is behind an address, and is not fetched as a whole.
+        """
+        if self.address is not None:
+            raise CloudError(
+                f"{self.label} is behind an address and has no path on this machine. Download it, "
+                "or open the address: cupixgeo.open."
+            )
         if self.fetch is not None and (self.path is None or not Path(self.path).is_file()):
             return self.fetch(progress)
         assert self.path is not None
         return Path(self.path)
+
+
+def _is_address(path: str | os.PathLike[str] | None) -> bool:
+    return isinstance(path, str) and path.lower().startswith(SCHEMES)

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.cloud.keytable import LARGEST_TABLE_BYTES, KeyTable, find
+from cupixgeo.compiling import compiled
 from cupixgeo.errors import CloudError
 
 BoolArray = npt.NDArray[np.bool_]
@@ -32,7 +32,7 @@ LOW_HALF = 0xFFFFFFFF
 OUT_OF_ROOM, OUT_OF_REACH = -1, -2
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _claim(x, y, z, shifts, inverses, wanted, table, figures):
     """Clear `wanted` where a point's cube is taken already; take it where it is not.
 

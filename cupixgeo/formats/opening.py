@@ -10,9 +10,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from cupixgeo.formats.refusals import unreadable
+
+if TYPE_CHECKING:
+    from cupixgeo.formats.remote import RemoteStream
+    from cupixgeo.net.ranges import FileVersion
 
 Where: TypeAlias = str | os.PathLike[str]
 """A path, or an http(s) address."""
@@ -73,9 +77,28 @@ class RemoteFile(OpenFile):
 
     def spans(self, spans: Sequence[Span]) -> list[bytes]:
         """Read some stretches, from any thread; see `OpenFile.spans`."""
+        return self._stream.spans(spans)
+
+    @property
+    def version_seen(self) -> FileVersion:
+        """What its server told of it when it was opened."""
+        return self._stream.source.version
+
+    def beside(self, name: str) -> str:
+        """Give the address of a file that is named relative to this one; see `RangeReader.beside`.
+
+        Raises
+        ------
+        ArgumentError
+            It leads to another server, or is no http(s) address.
+        """
+        return self._stream.source.beside(name).reveal()
+
+    @property
+    def _stream(self) -> RemoteStream:
         from cupixgeo.formats.remote import RemoteStream
 
-        return cast(RemoteStream, self.stream).spans(spans)
+        return cast(RemoteStream, self.stream)
 
 
 def is_address(where: object) -> bool:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cupixgeo.cloud.schema import BLOCK_POINTS, CloudInfo, FloatArray, PointBlock, PointReader
-from cupixgeo.formats.extent import Area, box_of_points
+from cupixgeo.cloud.schema import BLOCK_POINTS, PointBlock, PointReader
+from cupixgeo.formats.derived import DerivedReader
+from cupixgeo.formats.extent import Area
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.refusals import corrupt
 
@@ -60,7 +61,7 @@ class Kept:
         return np.unpackbits(np.frombuffer(packed, np.uint8), count=size).view(np.bool_)
 
 
-class PartReader:
+class PartReader(DerivedReader):
     """The kept points of an open file, as a file of its own.
 
     Parameters
@@ -85,40 +86,12 @@ class PartReader:
                 "Open it again.",
             )
         count = int(kept.counts.sum())
-        self.info: CloudInfo = replace(reader.info, point_count=count, chunk_size=None)
+        super().__init__(replace(reader.info, point_count=count, chunk_size=None))
 
-    def bounds(self) -> FloatArray:
-        """Smallest box of the kept points: shape (2, 3), float64 [CRS units]. Reads them once.
-
-        Raises
-        ------
-        EmptyCloudError
-            There are none.
-        """
-        return box_of_points(self)
-
-    def blocks(
-        self,
-        size: int = BLOCK_POINTS,
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        columns: Sequence[str] | None = None,
+    def between(
+        self, start: int, end: int, size: int, columns: Sequence[str] | None
     ) -> Iterator[PointBlock]:
-        """Yield kept points `start` to `stop` in file order, at most `size` at a time.
-
-        Parameters
-        ----------
-        size : int
-            Most points a block holds.
-        start, stop : int
-            Range of kept points.
-        columns : sequence of str or None
-            Attributes that will be looked at, ``()`` for coordinates alone; None is everything.
-
-        Yields
-        ------
-        PointBlock
+        """Yield kept points `start` to `end` in file order, at most `size` at a time.
 
         Raises
         ------
@@ -126,7 +99,6 @@ class PartReader:
             The points are damaged, or not in the cells they are listed in.
         """
         kept, first_points = self.kept, self.kept.first_points
-        end = self.info.point_count if stop is None else min(stop, self.info.point_count)
         first = int(np.searchsorted(first_points, start, "right")) - 1
         last = int(np.searchsorted(first_points, end, "left"))
         wanted = [piece for piece in range(first, last) if start < end and kept.counts[piece]]
@@ -147,12 +119,6 @@ class PartReader:
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
-
-    def __enter__(self) -> PartReader:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _check(self, block: PointBlock) -> None:
         if self._area.is_everywhere:

@@ -6,6 +6,8 @@ other files every point is looked at. Must not know how either is read.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from pyproj import CRS
 
@@ -14,10 +16,10 @@ from cupixgeo.errors import CloudError
 from cupixgeo.formats.copc.reader import CopcReader
 from cupixgeo.formats.extent import Area, AreaLike, read_area
 from cupixgeo.formats.las.reader import LasReader, header_box
-from cupixgeo.formats.opening import Where, open_file
+from cupixgeo.formats.opening import OpenFile, Where, open_file
 from cupixgeo.formats.part import Kept, PartReader, find_kept
 from cupixgeo.formats.registry import open_reader
-from cupixgeo.formats.vpc import VirtualReader
+from cupixgeo.formats.vpc import VirtualReader, open_member_file
 from cupixgeo.geodesy.crs import CrsLike, crs_label
 from cupixgeo.geodesy.units import metres_per_unit
 
@@ -36,6 +38,9 @@ class PartOpener:
     spacing_m : float or None
         Distance between points that is fine enough [m].
 
+    opening : callable
+        Opens the file.
+
     Raises
     ------
     CloudError
@@ -49,10 +54,12 @@ class PartOpener:
         crs: CrsLike | None = None,
         bounds: AreaLike | None = None,
         spacing_m: float | None = None,
+        opening: Callable[[Where], OpenFile] = open_file,
     ) -> None:
         if spacing_m is not None and not 0 < spacing_m < np.inf:
             raise CloudError(f"spacing_m={spacing_m} must be a number of metres, more than 0.")
         self._where = where
+        self._opening = opening
         self._crs = crs
         self._area: Area = read_area(bounds)
         self._spacing_m = spacing_m
@@ -67,7 +74,7 @@ class PartOpener:
         CloudError, ServiceError, TransferError
             As `cupixgeo.formats.registry.open_cloud`.
         """
-        file = open_file(self._where)
+        file = self._opening(self._where)
         try:
             reader = open_reader(file, crs=self._crs)
             info = reader.info
@@ -99,7 +106,11 @@ class PartOpener:
             self._area.check_units(reader.bounds(), reader.info.crs, reader.info.path)
             self._members = [
                 PartOpener(
-                    member.where, crs=self._crs, bounds=self._area, spacing_m=self._spacing_m
+                    member.where,
+                    crs=self._crs,
+                    bounds=self._area,
+                    spacing_m=self._spacing_m,
+                    opening=open_member_file,
                 )
                 for member in reader.near(self._area)
             ]

@@ -30,6 +30,9 @@ READERS: dict[bytes, str] = {
 }
 """First bytes of a file, and the dotted name of the class that reads it."""
 
+ADDRESSABLE = (".las", ".laz", ".vpc")
+"""Ends of the names of what can be read behind an address."""
+
 READABLE = "LAS, LAZ (1.0 to 1.5), COPC, PLY and virtual point clouds (VPC)"
 
 
@@ -91,7 +94,7 @@ def can_open(path: Where) -> bool:
         There is no such file, or it may not be read.
     """
     if is_address(path):
-        return PurePosixPath(urlsplit(str(path)).path.lower()).suffix in (".las", ".laz")
+        return PurePosixPath(urlsplit(str(path)).path.lower()).suffix in ADDRESSABLE
     return head_of(path).startswith(tuple(READERS))
 
 
@@ -111,8 +114,8 @@ def open_cloud(
     Parameters
     ----------
     path : path or str
-        A LAS, LAZ, COPC or PLY file; or the http(s) address of a LAS, LAZ or COPC file, of which
-        only what is needed is fetched, by range requests.
+        A LAS, LAZ, COPC or PLY file, or a virtual point cloud; or the http(s) address of one that
+        is not PLY, of which only what is needed is fetched, by range requests.
     crs : CrsLike or None
         CRS of its coordinates, overriding what the file states.
     bounds : AreaLike or None

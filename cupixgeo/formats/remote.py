@@ -45,11 +45,16 @@ class RemoteStream(io.RawIOBase):
     ----------
     source : RangeReader
         The file; closed with the stream.
+
+    Attributes
+    ----------
+    source : RangeReader
+        The file.
     """
 
     def __init__(self, source: RangeReader) -> None:
         super().__init__()
-        self._source = source
+        self.source = source
         self._size = source.version.size_bytes
         self._at = 0
         self._lock = threading.Lock()
@@ -103,7 +108,7 @@ class RemoteStream(io.RawIOBase):
 
     def close(self) -> None:
         """Close the connections."""
-        self._source.close()
+        self.source.close()
         self._blocks.clear()
         super().close()
 
@@ -158,7 +163,7 @@ class RemoteStream(io.RawIOBase):
         start = run.start * BLOCK_BYTES
         size = min(run.stop * BLOCK_BYTES, self._size) - start
         with self._turns:
-            return list(self._cut(run.start, self._source.read(start, size)))
+            return list(self._cut(run.start, self.source.read(start, size)))
 
     def _cut(self, first: int, data: bytes) -> Iterable[tuple[int, bytes]]:
         for at in range(0, len(data), BLOCK_BYTES):

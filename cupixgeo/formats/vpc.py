@@ -6,25 +6,27 @@ and its box. Must not know what formats the files have.
 References
 ----------
 Virtual Point Cloud (PDAL wrench, ``vpc-spec.md``): addresses that begin with ``./`` are relative
-to the ``.vpc`` file; boxes in the files' own CRS are ``proj:bbox``.
+to the ``.vpc`` file; boxes in the files' own CRS are ``proj:bbox``. RFC 3986 §5.2: an address
+relative to another one does not inherit its query, so a signature stays with the file it is for.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cupixgeo.cloud.schema import BLOCK_POINTS, CloudInfo, FloatArray, PointBlock, PointReader
-from cupixgeo.errors import FormatError
-from cupixgeo.formats.extent import Area, box_of_points
+from cupixgeo.cloud.schema import CloudInfo, FloatArray, PointBlock, PointReader
+from cupixgeo.errors import ArgumentError, FormatError
+from cupixgeo.formats.derived import DerivedReader
+from cupixgeo.formats.extent import Area
 from cupixgeo.formats.opening import OpenFile, RemoteFile, Where, is_address, open_file
-from cupixgeo.formats.refusals import check_columns, corrupt
+from cupixgeo.formats.refusals import corrupt
 from cupixgeo.formats.registry import open_reader
 from cupixgeo.geodesy.crs import CrsLike, same_crs
 
@@ -45,12 +47,12 @@ class Member:
         Of its points, where that is stated.
     """
 
-    where: Where
+    where: Where = field(repr=False)
     points: int
     box: FloatArray | None
 
 
-class JoinedReader:
+class JoinedReader(DerivedReader):
     """Open files that hold the same attributes in the same CRS, as one file.
 
     Parameters
@@ -66,51 +68,15 @@ class JoinedReader:
     def __init__(
         self, info: CloudInfo, openers: Sequence[OpenReader], counts: Sequence[int]
     ) -> None:
-        self.info = replace(info, point_count=sum(counts), chunk_size=None)
+        super().__init__(replace(info, point_count=sum(counts), chunk_size=None))
         self._openers = tuple(openers)
         self._ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self._open: tuple[int, PointReader] | None = None
 
-    def bounds(self) -> FloatArray:
-        """Smallest box of all points: shape (2, 3), float64 [CRS units]. Reads them once.
-
-        Raises
-        ------
-        EmptyCloudError
-            There are none.
-        """
-        return box_of_points(self)
-
-    def blocks(
-        self,
-        size: int = BLOCK_POINTS,
-        *,
-        start: int = 0,
-        stop: int | None = None,
-        columns: Sequence[str] | None = None,
+    def between(
+        self, start: int, end: int, size: int, columns: Sequence[str] | None
     ) -> Iterator[PointBlock]:
-        """Yield points `start` to `stop`, file after file, at most `size` at a time.
-
-        Parameters
-        ----------
-        size : int
-            Most points a block holds.
-        start, stop : int
-            Range of points.
-        columns : sequence of str or None
-            Attributes that will be looked at, ``()`` for coordinates alone; None is everything.
-
-        Yields
-        ------
-        PointBlock
-
-        Raises
-        ------
-        CloudError
-            A file cannot be read, or is not what it is announced as.
-        """
-        check_columns(self.info, columns)
-        end = self.info.point_count if stop is None else min(stop, self.info.point_count)
+        """Yield points `start` to `end`, file after file; see `blocks`."""
         number = int(np.searchsorted(self._ends, start, "right")) - 1
         while start < end:
             first, last = int(self._ends[number]), int(self._ends[number + 1])
@@ -148,12 +114,6 @@ class JoinedReader:
             self._open[1].close()
         self._open = None
 
-    def __enter__(self) -> JoinedReader:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
 
 class VirtualReader(JoinedReader):
     """All files of a virtual point cloud, as one file.
@@ -185,7 +145,7 @@ class VirtualReader(JoinedReader):
         finally:
             file.close()
         self._crs = crs
-        openers = [partial(open_reader, member.where, crs=crs) for member in self.members]
+        openers = [partial(open_member, member.where, crs=crs) for member in self.members]
         with openers[0]() as first:
             info = replace(
                 first.info,
@@ -227,10 +187,53 @@ class VirtualReader(JoinedReader):
         return JoinedReader(self.info, openers, counts)
 
 
-def _members(file: OpenFile) -> tuple[Member, ...]:
-    file.stream.seek(0)
+def open_member(where: Where, *, crs: CrsLike | None = None) -> PointReader:
+    """Open a file that a virtual point cloud names.
+
+    Parameters
+    ----------
+    where : path or str
+        The file, or its http(s) address.
+    crs : CrsLike or None
+        CRS of its coordinates, overriding what it states.
+
+    Raises
+    ------
+    FormatError
+        It is a virtual point cloud itself.
+    CloudError, ServiceError, TransferError
+        As `open_reader`.
+    """
+    return open_reader(open_member_file(where), crs=crs)
+
+
+def open_member_file(where: Where) -> OpenFile:
+    """Open a file that a virtual point cloud names, which may not name files in its turn.
+
+    Raises
+    ------
+    FormatError
+        It does: there need be no end to it.
+    CloudError, ServiceError, TransferError
+        As `open_file`.
+    """
+    file = open_file(where)
     try:
-        content = json.loads(file.stream.read())
+        if file.stream.read(1) == b"{":
+            raise FormatError(
+                f"{file.path} is named by a virtual point cloud and looks like one itself. Name "
+                "the files it names."
+            )
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _members(file: OpenFile) -> tuple[Member, ...]:
+    (text,) = file.spans([(0, file.size_bytes)])
+    try:
+        content = json.loads(text)
     except ValueError as error:
         raise corrupt(file.path, f"it is not whole JSON ({error})") from error
     items = content.get("features") if isinstance(content, Mapping) else None
@@ -250,15 +253,30 @@ def _member(file: OpenFile, item: Any) -> Member:
     except (AttributeError, KeyError, StopIteration, TypeError) as error:
         raise FormatError(f"{file.path} is JSON, but not of point clouds: {_WHAT}") from error
     if not isinstance(href, str) or not isinstance(points, int) or points < 0:
-        raise corrupt(file.path, f"it says of a file {href!r} that it has {points!r} points")
-    if not is_address(href):
-        if isinstance(file, RemoteFile):
-            raise FormatError(
-                f"{file.path} is behind an address and names its files relative to it, which is "
-                "not supported. Download the whole folder, or open one of its files."
-            )
-        href = str(Path(file.path).parent / href)
-    return Member(href, points, _box(file, box))
+        raise corrupt(file.path, f"it says of a file {_shown(href)} that it has {points!r} points")
+    return Member(_resolved(file, href), points, _box(file, box))
+
+
+def _resolved(file: OpenFile, href: str) -> str:
+    """Give where a file is that a catalogue names, relative to itself or by its whole address."""
+    if is_address(href):
+        return href
+    if not isinstance(file, RemoteFile):
+        return str(Path(file.path).parent / href)
+    try:
+        return file.beside(href)
+    except ArgumentError as error:
+        raise FormatError(
+            f"{file.path} names a file that cannot be fetched: {error} A catalogue behind an "
+            "address names files beside itself, or by their whole http(s) address."
+        ) from error
+
+
+def _shown(href: Any) -> str:
+    """Quote what a catalogue names, less what may be a key to it."""
+    from cupixgeo.net.secret import redact
+
+    return redact(repr(href).partition("?")[0])
 
 
 def _box(file: OpenFile, box: Any) -> FloatArray | None:

@@ -14,6 +14,7 @@ import re
 import weakref
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from urllib.parse import urljoin
 
 from cupixgeo.errors import (
     ArgumentError,
@@ -145,9 +146,33 @@ class RangeReader:
             return self._whole[start : start + size]
         return self._fetch(start, size)
 
+    def beside(self, name: str) -> Secret:
+        """Give the address of a file that is named relative to this one; this one's query stays.
+
+        Parameters
+        ----------
+        name : str
+            A relative reference, like ``./a.laz``.
+
+        Raises
+        ------
+        ArgumentError
+            It leads to another server, or is no http(s) address.
+        """
+        try:
+            target = Secret(urljoin(self._address.reveal().partition("?")[0], name))
+        except ValueError:
+            raise ArgumentError("it cannot be read as an address.") from None
+        if origin_of(target) != origin_of(self._address):
+            raise ArgumentError(
+                f"{redact(target.reveal())} is on another server, and does not name it in full."
+            )
+        return target
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and let go of what was kept."""
         self._close()
+        self._whole, self.first = None, b""
 
     def __repr__(self) -> str:
         return f"<RangeReader {self.name}>"

@@ -16,8 +16,8 @@ from cupixgeo.errors import CredentialError
 SHOWN = 4
 """Most characters of a secret that are ever shown; never more than a third of it."""
 
-_QUERY = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
-_USERINFO = re.compile(r"(https?://)[^\s/@\"'<>]+@", re.IGNORECASE)
+_QUERY = re.compile(r"([a-z][a-z0-9+.-]{0,15}://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE)
+_USERINFO = re.compile(r"([a-z][a-z0-9+.-]{0,15}://)[^\s/@\"'<>]+@", re.IGNORECASE)
 
 
 class Secret:

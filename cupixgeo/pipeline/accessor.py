@@ -174,7 +174,7 @@ class CloudAccessor:
     def write(
         self, to: str | os.PathLike[str], *, scale: float | Sequence[float] | None = None
     ) -> Path:
-        """Write the cloud to a ``.laz``, ``.las`` or ``.ply`` file; see `cupixgeo.pipeline.write`.
+        """Write the cloud to a LAZ, LAS, COPC or PLY file; see `cupixgeo.pipeline.write.write`.
 
         Parameters
         ----------

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from cupixgeo.cloud.dataset import attribute_name, variable_name
+from cupixgeo.cloud.dataset import PointStore, attribute_name, variable_name
 from cupixgeo.cloud.schema import BLOCK_POINTS, Attribute, CloudInfo, ColumnBlock, FloatArray
 from cupixgeo.cloud.spatial_ref import AXES, POINT, check_cloud, dataset_crs
+from cupixgeo.cloud.stored import file_of_coordinates
 from cupixgeo.formats.extent import box_of_points
 from cupixgeo.formats.refusals import check_columns
 
@@ -107,6 +108,10 @@ class DatasetReader:
         names = [variable_name(name) for name in wanted]
         data = self._dataset.reset_coords(AXES)[[*AXES, *names]]
         end = self.info.point_count if stop is None else min(stop, self.info.point_count)
+        if not wanted and self._large_file is not None:
+            for first, last in self._windows(size, start, end):
+                yield ColumnBlock(self._large_file.coordinates(first, last), {})
+            return
         for first, last in self._windows(size, start, end):
             part = data.isel({POINT: slice(first, last)}).compute()
             for at in range(0, last - first, size):
@@ -116,6 +121,17 @@ class DatasetReader:
                     xyz.astype(np.float64, copy=False),
                     {a: piece[n].to_numpy() for a, n in zip(wanted, names, strict=True)},
                 )
+
+    @cached_property
+    def _large_file(self) -> PointStore | None:
+        """File that has the coordinates, where its attributes are better not decoded with them.
+
+        They are where all of it is kept: the attributes are asked for next, more often than not.
+        """
+        if POINT in self._dataset[list(AXES)].chunksizes:
+            return None
+        store = file_of_coordinates(self._dataset)
+        return None if store is None or store.is_kept_decoded else store
 
     def close(self) -> None:
         """Do nothing: the dataset belongs to whoever made it."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from cupixgeo.cloud.keytable import LARGEST_TABLE_BYTES, KeyTable, find, mix
+from cupixgeo.compiling import compiled
 from cupixgeo.errors import MergeError
 
 BoolArray = npt.NDArray[np.bool_]
@@ -25,7 +25,7 @@ BYTES_A_POINT = 22
 """[byte] least memory for a point kept; up to twice as much, as the table doubles."""
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _claim(x, y, z, time, kind, wanted, table, figures):
     """Clear `wanted` where a point was met before; remember it where it was not.
 

@@ -1,7 +1,8 @@
 """The inputs of a merge: opened, looked at, joined to the output CRS.
 
 Of many inputs only the first ones stay open: systems allow a few hundred files at a time, and a
-merge may have thousands. Must not know what is written.
+merge may have thousands. Those behind addresses are closed at once, with all that was fetched of
+them. Must not know what is written.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from cupixgeo.cloud.source import Source
 from cupixgeo.errors import MergeError, OperationError
 from cupixgeo.formats.extent import read_area
 from cupixgeo.formats.las.reader import LasReader
+from cupixgeo.formats.opening import Where
 from cupixgeo.formats.part import Kept, PartReader
 from cupixgeo.formats.registry import open_reader
 from cupixgeo.geodesy.chain import Chain, plan_chain
 from cupixgeo.geodesy.crs import as_crs, crs_label, frame_name
-from cupixgeo.pipeline.stamp import FileStamp
+from cupixgeo.net.secret import redact
+from cupixgeo.pipeline.stamp import Stamp, open_again, open_stamped
 from cupixgeo.progress import Progress, ProgressFn
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,7 +54,7 @@ class OpenedSource:
         Open, unless `is_closed`.
     info : CloudInfo
         What its header says; in the frame the placement starts from where it states no CRS.
-    stamp : FileStamp
+    stamp : FileStamp or AddressStamp
         The file as it was when it was opened.
     box : ndarray, shape (2, 3), float64, or None
         Of the points in the file's frame; None for an empty file.
@@ -62,7 +65,7 @@ class OpenedSource:
     source: Source
     reader: PointReader
     info: CloudInfo
-    stamp: FileStamp
+    stamp: Stamp
     box: FloatArray | None
     is_closed: bool
 
@@ -85,7 +88,7 @@ class PlannedInput:
         Knows the header; to read points use `opened`.
     info : CloudInfo
         What its header says, in the frame its coordinates are taken to be in.
-    stamp : FileStamp
+    stamp : FileStamp or AddressStamp
         The file as it was when it was opened.
     chain : Chain
         From the file's frame to the output CRS.
@@ -102,13 +105,29 @@ class PlannedInput:
     source: Source
     reader: PointReader
     info: CloudInfo
-    stamp: FileStamp
+    stamp: Stamp
     chain: Chain
     low: FloatArray
     high: FloatArray
     is_closed: bool = False
     skipped: bool = False
     kept: Kept | None = None
+
+    @property
+    def where(self) -> Where:
+        """Path of the file, or its address."""
+        return self.source.address or self.info.path
+
+    @property
+    def place(self) -> str:
+        """Whole path of the file, or its address less what may be a key to it."""
+        return str(self.info.path.resolve()) if self.source.address is None else self.shown
+
+    @property
+    def shown(self) -> str:
+        """Where it is, as reports and journals may say it."""
+        address = self.source.address
+        return str(self.info.path) if address is None else redact(address)
 
     @property
     def unread(self) -> int:
@@ -121,13 +140,14 @@ class PlannedInput:
 
         Raises
         ------
-        CloudError
+        CloudError, ServiceError, TransferError
             The file cannot be read any more.
         """
         with ExitStack() as stack:
             reader = self.reader
             if self.is_closed:
-                reader = stack.enter_context(open_reader(self.info.path, crs=self.info.crs))
+                file = open_again(self.where, self.stamp, self.source.label)
+                reader = stack.enter_context(open_reader(file, crs=self.info.crs))
             yield reader if self.kept is None else PartReader(reader, EVERYWHERE, self.kept)
 
     @property
@@ -137,7 +157,7 @@ class PlannedInput:
 
 
 def as_source(value: SourceLike) -> Source:
-    """Take a path for a `Source` without placement."""
+    """Take a path or an address for a `Source` without placement."""
     return value if isinstance(value, Source) else Source(value)
 
 
@@ -161,21 +181,22 @@ def open_sources(
     ------
     MergeError
         The output is an input.
-    CloudError
+    CloudError, ServiceError, TransferError
         An input cannot be read.
     """
     result = []
     for number, source in enumerate(sources, start=1):
-        path = source.local_path(progress)
-        if to.exists() and path.exists() and os.path.samefile(path, to):
+        where = source.address or source.local_path(progress)
+        if to.exists() and os.path.exists(where) and os.path.samefile(where, to):
             raise MergeError(
                 f"the output {to} is one of the inputs ({source.label}). Choose another output."
             )
-        stamp = FileStamp.of(path)
-        reader = open_reader(path, crs=None if source.crs is None else as_crs(source.crs))
+        crs = None if source.crs is None else as_crs(source.crs)
+        file, stamp = open_stamped(where)
+        reader = open_reader(file, crs=crs)
         stack.callback(reader.close)
         box = reader.bounds() if reader.info.point_count else None
-        closing = number > MOST_OPEN
+        closing = number > MOST_OPEN or source.address is not None
         if closing:
             reader.close()
         info = _in_its_frame(source, reader.info)
@@ -238,7 +259,7 @@ def listed_twice(inputs: Sequence[PlannedInput]) -> list[str]:
     for planned in inputs:
         transform = planned.source.transform
         matrix = None if transform is None else transform.matrix.tobytes()
-        key = (planned.info.path.resolve(), crs_label(planned.info.crs), matrix)
+        key = (planned.place, planned.stamp, crs_label(planned.info.crs), matrix)
         labels.setdefault(key, []).append(planned.source.label)
     return [
         f"{same[0]} is listed {len(same)} times, in one place: so often its points are in the "

@@ -232,7 +232,7 @@ def _whole(plan: MergePlan, settings: StreamSettings, chunks: ChunkPlan | None) 
 def _source(planned: PlannedInput) -> dict[str, Any]:
     """Everything a source adds to the output, and what tells whether it has changed."""
     return {
-        "path": str(planned.info.path.resolve()),
+        "path": planned.place,
         "stamp": asdict(planned.stamp),
         "crs": planned.info.crs.to_wkt(),
         "operation": planned.chain.to_dict(),

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cupixgeo.formats.las.machine import compiled, load_signed, store32
+from cupixgeo.compiling import compiled
+from cupixgeo.formats.las.machine import load_signed, store32
 from cupixgeo.geodesy.interpolant import NONE, Interpolant, factors
 from cupixgeo.pipeline.grid import OutputGrid
 from cupixgeo.pipeline.steps import Moved

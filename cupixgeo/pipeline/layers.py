@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from cupixgeo.errors import CloudError
+from cupixgeo.formats.las.check import LasHeaderFacts
 from cupixgeo.formats.las.chunks import LAYERS, check_layers, damaged
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.las.recode import Bytes, ChunkRecoder, Workspace
@@ -75,18 +76,15 @@ class LayerInput:
         return self.planned.reader
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Name the input in errors, and see that the file still is what was planned."""
-        path = self.planned.info.path
-        with self.planned.stamp.reading(path, self.label), points_of(self.label):
-            yield
-
-    @contextmanager
     def blamed(self) -> Iterator[None]:
-        """Name the input in errors of what was read of it."""
+        """Name the input in errors of what is read of it, or say that it was changed."""
         path = self.planned.info.path
         with self.planned.stamp.explaining(path, self.label), points_of(self.label):
             yield
+
+    def check(self) -> None:
+        """See that the file still is what was planned."""
+        self.planned.stamp.check(self.planned.info.path, self.label)
 
 
 def write_layers(
@@ -125,11 +123,12 @@ def write_layers(
             tally.seconds += now - started
             started = now
             if tally.points == source.planned.info.point_count:
+                source.check()
                 finished(source.number)
 
 
 _Task = tuple[LayerInput, Mover, Bytes, int]
-"""An input, what moves one of its chunks, that chunk, and the number of its points."""
+"""An input, what moves one of its chunks, that chunk, and its number."""
 
 
 class _Recode:
@@ -139,9 +138,15 @@ class _Recode:
         self._thread = threading.local()
 
     def __call__(
-        self, source: LayerInput, mover: Mover, data: Bytes, count: int
+        self, source: LayerInput, mover: Mover, data: Bytes, number: int
     ) -> tuple[LazChunk, Moved]:
-        """Move one chunk of an input, of so many points."""
+        """Move one chunk of an input.
+
+        Raises
+        ------
+        CorruptFileError
+            Its points took more bytes than it has, or fewer.
+        """
         work = getattr(self._thread, "work", None)
         if work is None:
             work = self._thread.work = Workspace()
@@ -150,17 +155,26 @@ class _Recode:
         if facts.point_format in LAYERS:
             layered = ChunkRecoder(*layout)
             chunk = layered.decode(data, work)
+            _check(facts, number, whole=chunk.whole)
             moved = mover(chunk.steps)
             encoded = layered.encode(chunk, work, source_id=source.source_id)
             numbers = chunk.returns & np.uint8(15)
         else:
             pointwise = PointRecoder(*layout)
-            points = pointwise.decode(data, count, work)
+            assert facts.chunks is not None
+            points = pointwise.decode(data, int(facts.chunks.points[number]), work)
+            _check(facts, number, whole=points.whole)
             moved = mover(points.steps)
             encoded = pointwise.encode(points, work, source_id=source.source_id)
             numbers = points.returns
         low, high = moved.low.astype(np.int32), moved.high.astype(np.int32)
         return LazChunk(encoded, low, high, np.bincount(numbers, minlength=16)), moved
+
+
+def _check(facts: LasHeaderFacts, number: int, *, whole: bool) -> None:
+    if not whole:
+        reason = "their bytes do not end where the last point does"
+        raise damaged(facts, range(number, number + 1), reason)
 
 
 def _chunks(inputs: Iterable[LayerInput]) -> Iterator[_Task]:
@@ -172,9 +186,9 @@ def _chunks(inputs: Iterable[LayerInput]) -> Iterator[_Task]:
         A chunk contradicts itself or the chunk table.
     """
     for source in inputs:
-        with source.reading():
-            for data, count in naming_the_source(_read(source.reader), source.planned.info.path):
-                yield source, next(source.movers), data, count
+        with source.blamed():
+            for data, number in naming_the_source(_read(source.reader), source.planned.info.path):
+                yield source, next(source.movers), data, number
 
 
 def _read(reader: LasReader) -> Iterator[tuple[Bytes, int]]:
@@ -188,7 +202,7 @@ def _read(reader: LasReader) -> Iterator[tuple[Bytes, int]]:
             if len(data) < size:
                 raise damaged(facts, range(number, number + 1), "the file has become shorter")
             check_layers(facts, table, number, data.data)
-            yield data, int(table.points[number])
+            yield data, number
 
 
 def _in_order(
@@ -207,13 +221,13 @@ def _in_order(
     try:
         while True:
             try:
-                source, mover, data, count = next(reading)
+                source, mover, data, number = next(reading)
             except StopIteration:
                 break
             except CloudError as error:
                 failed = error
                 break
-            under_way.append((source, pool.submit(work, source, mover, data, count)))
+            under_way.append((source, pool.submit(work, source, mover, data, number)))
             if len(under_way) >= window:
                 yield under_way.popleft()
         while under_way:

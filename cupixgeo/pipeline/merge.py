@@ -62,8 +62,9 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
 
     Parameters
     ----------
-    sources : sequence of Source or path
-        The inputs, in the order their points should have in the output.
+    sources : sequence of Source, path or str
+        The inputs, in the order their points should have in the output: files, or the http(s)
+        addresses of LAS, LAZ, COPC and VPC, which are read by range requests.
     to : path
         Output, ``.laz``, ``.las`` or ``.copc.laz``; replaced only when the new file is whole. COPC
         holds the points in another order, and needs room beside it for all of them, uncompressed.
@@ -133,6 +134,10 @@ def merge(  # noqa: PLR0913  the public contract; everything after `to` is a nam
         The output cannot be written; `DiskFullError` when no room is left.
     CancelledError
         `cancel` was set.
+    SourceChangedError
+        An input changed meanwhile.
+    ServiceError, TransferError
+        The server of an input does not give it, or not in parts.
 
     Examples
     --------

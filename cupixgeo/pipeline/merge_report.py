@@ -74,7 +74,7 @@ def merge_report(
         interpolation_error_m=max(tally.interpolation_m for tally in tallies),
         accuracy_m=max(known) if len(known) == len(accuracies) else None,
         assumptions=tuple(assumptions),
-        notes=(*plan.notes, *_gps_notes(plan)),
+        notes=(*plan.notes, *_gps_notes(plan), *_exact_notes(plan, tallies)),
         attributes_kept=plan.layout.kept,
         attributes_converted=converted,
         attributes_dropped=plan.layout.dropped,
@@ -110,7 +110,7 @@ def _source_report(planned: PlannedInput, tally: Tally) -> SourceReport:
     info = planned.info
     return SourceReport(
         name=planned.source.label,
-        path=str(info.path),
+        path=planned.shown,
         format=info.format,
         point_format=info.point_format,
         method=tally.method,
@@ -136,6 +136,20 @@ def _gps_notes(plan: MergePlan) -> list[str]:
     if len(kinds) < 2:
         return []
     return ["some inputs give GPS time as week seconds, some as standard time: values are as read"]
+
+
+def _exact_notes(plan: MergePlan, tallies: Sequence[Tally]) -> list[str]:
+    """Say where an interpolant gave way to PROJ: at an edge between cells of a grid, mostly."""
+    both = zip(tallies, plan.inputs, strict=True)
+    parts = [(t.exact_share, planned.source.label) for t, planned in both if t.exact_share > 0]
+    if not parts:
+        return []
+    share, label = max(parts)
+    others = f", and in less of {len(parts) - 1} other sources" if len(parts) > 1 else ""
+    return [
+        f"in {share:.1%} of the area of {label}{others} PROJ was called for every point: no "
+        "polynomial follows the operation closely enough there"
+    ]
 
 
 def as_bounds(box: FloatArray) -> Bounds:

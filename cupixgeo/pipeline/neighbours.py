@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from cupixgeo.compiling import compiled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -26,7 +27,7 @@ LEAF = 12
 _DEEPEST = 64
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _select(points, order, low, high, middle, axis):
     """Put the point that belongs at `middle` there, lower ones before it (Hoare's quickselect)."""
     last = high - 1
@@ -50,7 +51,7 @@ def _select(points, order, low, high, middle, axis):
             return
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _build(points, order, axes, cuts):
     """Order the points; node k has the children 2k + 1 and 2k + 2, `axes` and `cuts` its split."""
     stack = np.empty((_DEEPEST, 3), np.int64)
@@ -79,7 +80,7 @@ def _build(points, order, axes, cuts):
         filled += 1
 
 
-@nb.njit(nogil=True, cache=True, error_model="numpy")
+@compiled
 def _search(points, axes, cuts, queries, farthest, out):
     """Fill out (m,) with the squared distance of each query to its nearest point."""
     nodes = np.empty((_DEEPEST, 3), np.int64)

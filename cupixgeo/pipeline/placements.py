@@ -20,9 +20,11 @@ from typing import Any
 
 from cupixgeo.cloud.source import Source
 from cupixgeo.errors import CrsError, MergeError, TransformError
+from cupixgeo.formats.opening import is_address
 from cupixgeo.formats.registry import open_reader
 from cupixgeo.geodesy.crs import as_crs
 from cupixgeo.geodesy.transform import Transform
+from cupixgeo.net.secret import redact
 
 _KEYS = frozenset({"matrix", "source", "target"})
 
@@ -37,7 +39,7 @@ def read_placements(
     path : path
         The JSON file.
     inputs : sequence of path
-        Files to merge, in order. Those the file does not name get no placement.
+        Files to merge, or their addresses, in order. Those the file does not name get no placement.
 
     Returns
     -------
@@ -53,14 +55,15 @@ def read_placements(
         An input cannot be read.
     """
     where = Path(path)
-    paths = [Path(value) for value in inputs]
+    names = [os.fspath(value) for value in inputs]
     placements: dict[int, Transform] = {}
     for key, value in _read(where).items():
-        number = _input_named(key, paths, where)
+        number = _input_named(key, names, where)
         if number in placements:
-            raise MergeError(f"{where} places {paths[number]} twice. Keep one of the two entries.")
-        placements[number] = _placement(value, paths[number], f"{where}, {key!r}")
-    return [Source(p, transform=placements.get(number)) for number, p in enumerate(paths)]
+            twice = redact(names[number])
+            raise MergeError(f"{where} places {twice} twice. Keep one of the two entries.")
+        placements[number] = _placement(value, names[number], f"{where}, {redact(key)!r}")
+    return [Source(_whole(name), transform=placements.get(i)) for i, name in enumerate(names)]
 
 
 def _read(where: Path) -> Mapping[str, Any]:
@@ -87,23 +90,31 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _input_named(key: str, paths: Sequence[Path], where: Path) -> int:
-    exact = [i for i, path in enumerate(paths) if path == Path(key)]
-    found = exact or [i for i, path in enumerate(paths) if path.name == key]
+def _input_named(key: str, names: Sequence[str], where: Path) -> int:
+    """Find the input that is called so: by all of its path or address, or by its name."""
+    wanted = _whole(key)
+    found = [i for i, name in enumerate(names) if _whole(name) == wanted]
+    found = found or [i for i, name in enumerate(names) if Source(name).label == key]
     if len(found) == 1:
         return found[0]
     if found:
-        both = " and ".join(str(paths[i]) for i in found[:2])
+        both = " and ".join(redact(names[i]) for i in found[:2])
         raise MergeError(
-            f"{where}: {key!r} could be {both}. Give the whole path, as on the command line."
+            f"{where}: {redact(key)!r} could be {both}. Give the whole path, as on the command "
+            "line."
         )
-    names = dict.fromkeys(name for path in paths for name in (path.name, str(path)))
-    near = get_close_matches(key, names, n=1, cutoff=0.0)
+    known = dict.fromkeys(n for name in names for n in (Source(name).label, redact(name)))
+    near = get_close_matches(key, known, n=1, cutoff=0.0)
     hint = f" The nearest input is {near[0]!r}." if near else ""
-    raise MergeError(f"{where} places {key!r}, which is not among the inputs.{hint}")
+    raise MergeError(f"{where} places {redact(key)!r}, which is not among the inputs.{hint}")
 
 
-def _placement(value: Any, path: Path, what: str) -> Transform:
+def _whole(name: str) -> str | Path:
+    """Path or address, so that two spellings of a path are one."""
+    return name if is_address(name) else Path(name)
+
+
+def _placement(value: Any, name: str, what: str) -> Transform:
     """Check one entry and make the transform."""
     if not isinstance(value, dict):
         raise MergeError(
@@ -124,7 +135,7 @@ def _placement(value: Any, path: Path, what: str) -> Transform:
     try:
         source = value.get("source")
         if source is None:
-            with open_reader(path) as reader:
+            with open_reader(name) as reader:
                 source = reader.info.crs
         target = as_crs(value["target"])
         return Transform.from_row_major(matrix, source=as_crs(source), target=target)

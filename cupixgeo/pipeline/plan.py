@@ -266,15 +266,16 @@ def _shown(corner: FloatArray) -> str:
 
 
 def _marked(planned: PlannedInput, area: Area, box: FloatArray) -> PlannedInput:
-    """Say what of an input need not be read: all of it, or cells of its octree."""
+    """Say what of an input need not be read: all of it, cells of its octree, or its files."""
     bulge = BULGE * (box[1] - box[0])
     if not area.touches((box[0] - bulge)[None], (box[1] + bulge)[None])[0]:
         return replace(planned, skipped=True)
-    if planned.info.format != "COPC":
+    if planned.info.format not in ("COPC", "VPC"):
         return planned
-    from cupixgeo.pipeline.pruning import kept_cells
+    from cupixgeo.pipeline.pruning import kept_cells, kept_files
 
-    return replace(planned, kept=kept_cells(planned, area))
+    choose = kept_cells if planned.info.format == "COPC" else kept_files
+    return replace(planned, kept=choose(planned, area))
 
 
 def _step_m(planned: PlannedInput) -> float:

@@ -19,17 +19,11 @@ from pyproj import CRS
 
 from cupixgeo.atomic import atomic_output
 from cupixgeo.pipeline import markup
-from cupixgeo.pipeline.figures import Legend, decimals, histogram, map_figure
-from cupixgeo.pipeline.picture import (
-    data_address,
-    density_picture,
-    density_range,
-    height_range,
-    picture,
-)
-from cupixgeo.pipeline.quantities import accuracy, area, length, millimetres, size
+from cupixgeo.pipeline.figures import decimals
+from cupixgeo.pipeline.quantities import accuracy, area, millimetres, size
 from cupixgeo.pipeline.raster import TopView, density, read_top_view
 from cupixgeo.pipeline.report import MergeReport, SourceReport
+from cupixgeo.pipeline.report_pictures import pictures_section
 from cupixgeo.pipeline.report_selection import selection_section
 from cupixgeo.progress import ProgressFn
 
@@ -92,7 +86,7 @@ def report_page(report: MergeReport, view: TopView | None) -> str:
     density_m2 = None if view is None else density(view)
     sections = [
         _notes(report),
-        _pictures(view, density_m2),
+        pictures_section(view, density_m2),
         _extent(report),
         _coordinates(report),
         _sources(report),
@@ -152,48 +146,6 @@ def _stated(accuracy_m: float | None) -> tuple[str, str]:
     if accuracy_m is None:
         return "not stated", "by PROJ"
     return ("exact", "a pure conversion") if accuracy_m == 0 else (accuracy(accuracy_m), "by PROJ")
-
-
-def _pictures(view: TopView | None, density_m2: Any) -> str:
-    if view is None:
-        return markup.section(
-            "Views",
-            "<p>There are no pictures: the merged file was not at hand for this page.</p>",
-        )
-    heights = Legend("height", *height_range(view), "m" if view.metres[2] == 1.0 else "CRS units")
-    dense = Legend("density", *density_range(density_m2), "points/m²")
-    by_height = data_address(picture(view, by="height"))
-    relief = f"of the highest point in each pixel, in {heights.unit}; shaded relief."
-    scale = (
-        f"One pixel is {length(view.pixel[0] * view.metres[0])} wide; the coordinates on the "
-        "frame are those of the output CRS."
-    )
-    others = []
-    if view.colour is not None:
-        drawing = map_figure(view, data_address(picture(view)), title="Top view of the cloud")
-        main = markup.figure(
-            drawing, "Top view", f"colour of the highest point, shaded from the north-west. {scale}"
-        )
-        drawing = map_figure(view, by_height, title="Map of the heights", legend=heights)
-        others.append(markup.figure(drawing, "Height", relief))
-    else:
-        drawing = map_figure(view, by_height, title="Top view of the cloud", legend=heights)
-        main = markup.figure(drawing, "Top view", f"height {relief} {scale}")
-    address = data_address(density_picture(density_m2), "png")
-    drawing = map_figure(view, address, title="Map of the point density", legend=dense)
-    others.append(markup.figure(drawing, "Density", "points per square metre of covered ground."))
-    values = density_m2[np.isfinite(density_m2)]
-    low, high = np.percentile(values, (5, 95))
-    others.append(
-        markup.figure(
-            histogram(values, dense, title="Distribution of the point density over the area"),
-            "Density by area",
-            "how much of the covered ground has which density; the last bar holds all above. Nine "
-            f"tenths of the ground have between {low:,.3g} and {high:,.3g} points/m².",
-            wide=view.colour is not None,
-        )
-    )
-    return markup.section("Views", f'{main}<div class="pair">{"".join(others)}</div>')
 
 
 def _extent(report: MergeReport) -> str:

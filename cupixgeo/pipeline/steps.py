@@ -62,6 +62,10 @@ class Moved:
         )
 
 
+Mover = Callable[[Steps], Moved]
+"""Turns stored integers, shape (n, 3), of some points into those on the output's grid."""
+
+
 class StepMover:
     """Points of one input, moved where they stand; for any thread.
 

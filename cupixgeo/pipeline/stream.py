@@ -36,6 +36,7 @@ from cupixgeo.formats.las.chunks import LAYERS, item_versions
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.las.records import RecordConverter, RecordLayout
 from cupixgeo.formats.las.writer import ChunkPlan, LasWriter
+from cupixgeo.formats.opening import RemoteFile
 from cupixgeo.formats.slabs import Slabs
 from cupixgeo.geodesy.interpolant import Interpolant
 from cupixgeo.pipeline.blocks import BlockTransform, write_blocks
@@ -214,7 +215,7 @@ class _Work:
                 self._watch.advance(planned.info.point_count, planned.source.label)
             elif planned.info.point_count:
                 transform = self._block_transform(number)
-                reading = planned.stamp.reading(planned.info.path, planned.source.label)
+                reading = planned.stamp.reading(planned.where, planned.source.label)
                 block_points = self._settings.block_points
                 with reading, points_of(planned.source.label):
                     write_blocks(planned, self._writer, transform, block_points, self._watch, slabs)
@@ -299,6 +300,8 @@ def way_of(reader: PointReader, layout: RecordLayout) -> str:
         What is written.
     """
     if not isinstance(reader, LasReader) or reader.facts.chunks is None:
+        return RECORDS
+    if isinstance(reader.file, RemoteFile):  # parts are fetched ahead block by block
         return RECORDS
     convert = RecordConverter(layout, reader.info, reader.point_format)
     if not reader.chunks_are_small or not convert.differs_in_waveform_only:

@@ -1,4 +1,7 @@
-"""A point-cloud dataset into a file: LAS, LAZ, COPC or PLY, whole or not at all."""
+"""A point-cloud dataset into a file: LAS, LAZ, COPC or PLY, whole or not at all.
+
+What a dataset still has as its LAZ file has it is copied; see `cupixgeo.pipeline.unaltered`.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,14 @@ from cupixgeo.formats.las.records import (
     RecordLayout,
     plan_layout,
 )
-from cupixgeo.formats.las.writer import LasWriter
+from cupixgeo.formats.las.writer import ChunkPlan, LasWriter
 from cupixgeo.formats.ply_writer import write_ply
 from cupixgeo.geodesy.units import metres_per_unit
 from cupixgeo.pipeline.dataset_reader import DatasetReader
 from cupixgeo.pipeline.grid import OutputGrid, plan_grid
 from cupixgeo.pipeline.place import coordinate_step_m
 from cupixgeo.pipeline.plan import least_point_format, output_format
+from cupixgeo.pipeline.unaltered import find_unaltered
 
 if TYPE_CHECKING:
     from cupixgeo.formats.copc.writer import CopcWriter
@@ -62,6 +66,12 @@ def write(
     Path
         `to`.
 
+    Notes
+    -----
+    Where the cloud still has all points and attributes of its LAZ file, as they are stored there,
+    and there are half a million points or more, only coordinates are encoded for a ``.laz`` file:
+    all else is copied from the file's chunks, which stay as long as they are.
+
     Warns
     -----
     CupixGeoWarning
@@ -79,7 +89,8 @@ def write(
     EmptyCloudError
         There are no points.
     CloudError
-        An attribute has a type the format cannot hold.
+        An attribute has a type the format cannot hold; or the file the points are read from is
+        damaged, or was changed meanwhile.
     """
     path = Path(to)
     kind = path.suffix.lower()
@@ -95,7 +106,7 @@ def write(
             if kind == ".ply":
                 write_ply(partial, reader)
             else:
-                _write_las(dataset, reader, partial, scale, output_format(path))
+                _write_las(dataset, reader, partial, scale, path)
         except OSError as error:
             if isinstance(error, OutputError):
                 raise
@@ -108,18 +119,27 @@ def _write_las(
     reader: DatasetReader,
     partial: Path,
     scale: float | Sequence[float] | None,
-    kind: str,
+    path: Path,
 ) -> None:
-    info = reader.info
+    info, kind = reader.info, output_format(path)
     plan = _layout(dataset, reader, least_point_format(kind))
     if plan.dropped:
         reasons = "; ".join(dict.fromkeys(plan.dropped.values()))
         text = f"not written: {', '.join(plan.dropped)} ({reasons})"
         warnings.warn(text, CupixGeoWarning, stacklevel=4)
-    box = reader.bounds()
+    unaltered = find_unaltered(dataset, plan) if kind == "LAZ" else None
+    if unaltered is not None and not unaltered.is_moved and _keeps_grid(dataset, scale):
+        box = unaltered.reader.bounds()  # tells the length of a unit, no more: the header will do
+    else:
+        box = reader.bounds()
     grid = _grid(dataset, box, scale)
     convert = RecordConverter(plan.layout, info, None)
-    with _open_writer(partial, kind, plan.layout, grid, dataset, box) as writer:
+    chunks = None if unaltered is None else unaltered.chunks
+    with _open_writer(partial, kind, plan.layout, grid, dataset, box, chunks) as writer:
+        if unaltered is not None:
+            assert isinstance(writer, LasWriter)
+            unaltered.write(writer, path, grid, box)
+            return
         for block in reader.blocks():
             records = convert(block)
             steps = grid.quantise(block.xyz, name=info.path.name).steps
@@ -135,6 +155,7 @@ def _open_writer(
     grid: OutputGrid,
     dataset: xr.Dataset,
     box: FloatArray,
+    chunks: ChunkPlan | None,
 ) -> LasWriter | CopcWriter:
     crs = dataset_crs(dataset)
     standard = dataset.attrs.get("gps_time") != "week"
@@ -146,6 +167,7 @@ def _open_writer(
             scales=grid.scales,
             offsets=grid.offsets,
             compressed=kind == "LAZ",
+            chunks=chunks,
             gps_standard_time=standard,
         )
     from cupixgeo.formats.copc.writer import CopcWriter
@@ -191,12 +213,18 @@ def _rescaled(dimension: ExtraDimension, dataset: xr.Dataset) -> ExtraDimension:
     return replace(dimension, scales=tuple(scales.tolist()), offsets=tuple(offsets.tolist()))
 
 
+def _keeps_grid(dataset: xr.Dataset, scale: float | Sequence[float] | None) -> bool:
+    """Say whether the grid of the file the cloud came from is used."""
+    encodings = [dataset[axis].encoding for axis in AXES]
+    return scale is None and all("scale_factor" in e and "add_offset" in e for e in encodings)
+
+
 def _grid(
     dataset: xr.Dataset, box: FloatArray, scale: float | Sequence[float] | None
 ) -> OutputGrid:
     encodings = [dataset[axis].encoding for axis in AXES]
     crs, (low, high) = dataset_crs(dataset), box
-    if scale is None and all("scale_factor" in e and "add_offset" in e for e in encodings):
+    if _keeps_grid(dataset, scale):
         own_scales, own_offsets = (
             tuple(float(e[key]) for e in encodings) for key in ("scale_factor", "add_offset")
         )

@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 from cupixgeo.errors import ArgumentError, TransferError
 from cupixgeo.net.body import Body, Stretch
-from cupixgeo.services.job_values import Part, SourceFile, UploadItem, split
+from cupixgeo.services.job_values import SourceFile
+from cupixgeo.services.upload_values import Part
 
 DIGESTS = frozenset({"sha256", "crc32"})
 """What `JobDriver.digests` has to ask for, so that a zip can be made."""
@@ -65,10 +66,6 @@ class Bundle:
         self._starts.append(at)
         self._tail = bytes(central) + _end_records(len(files), len(central), at)
         self.size = at + len(self._tail)
-
-    def item(self, *, part_bytes: int, key: str = "bundle") -> UploadItem:
-        """Make the upload item that is this zip, in parts of `part_bytes` [byte]."""
-        return UploadItem(key, self.name, self.size, split(self.size, part_bytes))
 
     def body(self, part: Part) -> Body:
         """Give the bytes of a part."""

@@ -60,6 +60,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from cupixgeo.errors import ArgumentError
 from cupixgeo.net.body import Body
 from cupixgeo.progress import ProgressFn
 from cupixgeo.services.job_state import JobProgress, JobState
@@ -71,19 +72,14 @@ from cupixgeo.services.job_values import (
     Json,
     LimitCheck,
     Lookup,
-    Part,
     PlannedRequest,
     Poll,
     Product,
-    Receipt,
     RemoteStatus,
-    Sent,
     SourceFile,
-    UploadCheck,
-    UploadItem,
-    split,
 )
 from cupixgeo.services.offer import Offer
+from cupixgeo.services.upload_values import Part, Receipt, Sent, UploadCheck, UploadItem, split
 
 if TYPE_CHECKING:
     from cupixgeo.geodesy.crs import CrsLike
@@ -259,7 +255,10 @@ class JobDriver(Protocol):
     def body(self, job: JobRecord, item: UploadItem, part: Part) -> Body:
         """Give the bytes of a part. Here: of the item's file."""
         if item.file is None:
-            raise NotImplementedError("an item that is no file needs a body() of its own")
+            raise ArgumentError(
+                f"{item.name} of job {job.id} is no file of the photos: the driver of "
+                f"{job.intent.service} has to give its bytes in a body() of its own."
+            )
         path = job.intent.files[item.file].path
         return Body.from_file(path, offset=part.offset, size=part.size, name=item.name)
 

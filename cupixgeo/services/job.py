@@ -10,8 +10,6 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -29,6 +27,7 @@ from cupixgeo.errors import (
 from cupixgeo.progress import ProgressFn
 from cupixgeo.services.background import LEAVE_S, Background
 from cupixgeo.services.job_record import LedgerRecord
+from cupixgeo.services.job_show import history_table, job_html, job_text
 from cupixgeo.services.job_state import JobProgress, JobState
 from cupixgeo.services.lease import Holder
 from cupixgeo.services.ledger import JobRow, Ledger, Phase
@@ -36,21 +35,12 @@ from cupixgeo.services.ledger_files import Totals, upload_totals
 from cupixgeo.services.results import Collector, Results, inventory_table
 from cupixgeo.services.runner import Options, Runner
 from cupixgeo.services.signals import Signals
-from cupixgeo.services.tables import TEXT, TIME, Column, TableSchema
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from cupixgeo.services.base import JobAccount
 
-HISTORY = TableSchema(
-    "events",
-    (
-        Column("time", TIME, meaning="when"),
-        Column("kind", TEXT, meaning="phase, note, log, rejected, stopped, ..."),
-        Column("text", TEXT, meaning="what"),
-    ),
-)
 _LOOK_S = 0.25
 
 
@@ -212,11 +202,7 @@ class Job:
 
     def history(self) -> pd.DataFrame:
         """List what happened to it: time (UTC), kind and text."""
-        rows = [
-            {"time": datetime.fromtimestamp(time, UTC).isoformat(), "kind": kind, "text": text}
-            for time, kind, text in self._ledger.events(self.id)
-        ]
-        return HISTORY.to_frame(rows)
+        return history_table(self._ledger.events(self.id))
 
     # -- ending it -------------------------------------------------------------------------------
 
@@ -350,26 +336,10 @@ class Job:
         self.close()
 
     def __repr__(self) -> str:
-        now = self.progress()
-        return (
-            f"<Job {self.id} {self.name!r} at {self.service}: {now.state}, "
-            f"{now.fraction:.0%}{', ' + now.message if now.message else ''}>"
-        )
+        return job_text(self.id, self.name, self.service, self.progress())
 
     def _repr_html_(self) -> str:
-        now = self.progress()
-        rows = {
-            "job": f"{self.id} ({self.name})",
-            "service": self.service,
-            "state": f"{now.state} ({now.service_state})" if now.service_state else now.state,
-            "progress": f"{now.fraction:.0%}, {now.files_done} of {now.files_total} files sent",
-            "message": now.message,
-        }
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(text)}</td></tr>"
-            for name, text in rows.items()
-        )
-        return f"<table>{cells}</table>"
+        return job_html(self.id, self.name, self.service, self.progress())
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a Job is not pickled: use cx.resume({self.id!r}) in the other process")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cupixgeo.services.job_state import JobState
-from cupixgeo.services.job_values import Intent, Json, Receipt, Sent, UploadItem
+from cupixgeo.services.job_values import Intent, Json
 from cupixgeo.services.lease import Holder
 from cupixgeo.services.ledger import JobRow, Ledger, Phase
 from cupixgeo.services.ledger_files import (
@@ -24,6 +24,7 @@ from cupixgeo.services.ledger_files import (
     write_digests,
 )
 from cupixgeo.services.signals import Signals
+from cupixgeo.services.upload_values import Receipt, Sent, UploadItem
 
 _DURABLE = frozenset({Phase.CREATING, Phase.CREATED, Phase.STARTING, Phase.STARTED, Phase.ENDED})
 

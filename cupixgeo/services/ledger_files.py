@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, overload
 
 from cupixgeo.services.database import Database
-from cupixgeo.services.job_values import Part, Receipt, Sent, SourceFile, UploadItem
+from cupixgeo.services.job_values import SourceFile
+from cupixgeo.services.upload_values import Part, Receipt, Sent, UploadItem
 
 _PAGE = 500
 _KEPT = 256

@@ -28,7 +28,7 @@ from cupixgeo.services.job_record import LedgerRecord
 from cupixgeo.services.job_state import JobState
 from cupixgeo.services.job_values import Lookup, RemoteStatus
 from cupixgeo.services.ledger import Phase
-from cupixgeo.services.uploads import PASSING, Upload, wait_after
+from cupixgeo.services.uploads import PASSING, Upload, trying_again, wait_after
 
 log = logging.getLogger("cupixgeo.jobs")
 T = TypeVar("T")
@@ -195,10 +195,10 @@ class Runner:
         """Do a step once, whatever happened before and whatever happens to its reply."""
         record = self.record
         is_doubtful = record.phase is step.about
-        failures = 0
+        failures, said = 0, {"message": "", **columns}
         while not (is_doubtful and self._is_found(step)):
             self._signals.check()
-            record.mark(step.about, **columns)
+            record.mark(step.about, **said)
             try:
                 step.act()
                 break
@@ -207,13 +207,15 @@ class Runner:
                 is_doubtful = not isinstance(error, RateLimitError)
                 if failures >= self.settings.attempts:
                     raise
+                said["message"] = trying_again(error)
+                record.write(message=said["message"])
                 wait_after(error, failures, self.settings, self._signals.pause)
             except (CancelledError, StartOverError):
                 raise
             except CupixGeoError:
                 record.mark(step.before)  # an answer: nothing was done
                 raise
-        record.mark(step.after, **columns)
+        record.mark(step.after, **{"message": "", **columns})
 
     def _is_found(self, step: _Step) -> bool:
         """Look at the service whether a step was done although no reply says so."""
@@ -321,14 +323,18 @@ class Runner:
         self._follow()
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Do what can be done again, through failures that pass."""
-        failures = 0
+        """Do what can be done again, through failures that pass; meanwhile the job says so."""
+        failures, said = 0, self.record.row.message
         while True:
             try:
-                return ask()
+                answer = ask()
+                if failures:
+                    self.record.write(message=said)
+                return answer
             except tuple(PASSING) as error:
                 failures += 1
                 if failures >= QUESTIONS:
                     raise
                 log.debug("job %s: %s", self.record.id, error)
+                self.record.write(message=trying_again(error))
                 wait_after(error, failures, self.settings, self._signals.pause)

@@ -24,9 +24,9 @@ from cupixgeo.net.body import Body
 from cupixgeo.net.settings import NetSettings
 from cupixgeo.services.driver import JobDriver
 from cupixgeo.services.job_record import LedgerRecord
-from cupixgeo.services.job_values import Receipt
 from cupixgeo.services.ledger_files import Totals, Waiting
 from cupixgeo.services.parallel import in_parallel
+from cupixgeo.services.upload_values import Receipt
 
 PASSING: dict[type[CupixGeoError], str] = {
     ConnectionFailedError: "no answer: the network or the service was away",
@@ -58,6 +58,11 @@ def wait_after(
         settings.backoff_cap_s, settings.backoff_s * 2.0 ** (failures - 1)
     )
     pause(backoff if asked is None else asked + settings.uniform() * settings.backoff_s)
+
+
+def trying_again(error: CupixGeoError) -> str:
+    """Say what stands in the way while it is tried again."""
+    return f"{error} It is tried again without your doing."
 
 
 class Upload:
@@ -134,7 +139,10 @@ class Upload:
                 if failures >= self._settings.attempts:
                     raise
                 doubtful = not isinstance(error, RateLimitError)
+                self._record.write(message=trying_again(error))
                 wait_after(error, failures, self._settings, self._record.signals.pause)
+        if failures:
+            self._record.write(message="")
         is_whole = self._record.mark_part(waiting, receipt)
         with self._lock:
             self._in_flight -= sum(stream.counted() for stream in streams)

@@ -7,6 +7,7 @@ clouds are from each other is found by `pipeline.distance`.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from threading import Thread
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from traitlets.utils.bunch import Bunch
 
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.cloud.spatial_ref import POINT, dataset_crs
-from cupixgeo.errors import FrameError
+from cupixgeo.errors import ArgumentError, EmptyCloudError, FrameError
 from cupixgeo.formats.registry import open_cloud
 from cupixgeo.geodesy.crs import crs_label, is_local, same_crs, suggest_utm
 from cupixgeo.pipeline.dataset_reader import DatasetReader
@@ -27,9 +28,10 @@ from cupixgeo.pipeline.lonlat import map_picture, to_lon_lat
 from cupixgeo.pipeline.picture import height_range, picture
 from cupixgeo.pipeline.place import to_crs
 from cupixgeo.pipeline.raster import top_view
-from cupixgeo.progress import Progress
+from cupixgeo.progress import Progress, ProgressFn
 from cupixgeo.widgets.map import Map
 from cupixgeo.widgets.map_layers import Picture, Ramp
+from cupixgeo.widgets.reading import AT_ONCE_S, PAUSE_S
 from cupixgeo.widgets.scene import Scene
 from cupixgeo.widgets.view import View, name_of, refuse_unknown
 
@@ -37,9 +39,6 @@ DISTANCE = "distance"
 """Variable of both clouds: distance to the nearest point of the other [m]."""
 
 BEFORE, AFTER = "before", "after"
-
-AT_ONCE_S = 2.0
-"""What is compared in this time is there when the cell is done [s]."""
 
 Cloud = xr.Dataset | str | os.PathLike[str]
 
@@ -72,7 +71,8 @@ class Compare(View):
     Raises
     ------
     ArgumentError
-        A keyword is not known. What is wrong with the clouds is said in the widget.
+        A keyword is not known, a distance is none, or something is no cloud. What is wrong
+        with the clouds is said in the widget.
     """
 
     def __init__(
@@ -86,6 +86,9 @@ class Compare(View):
         **unknown: Any,
     ) -> None:
         refuse_unknown(unknown, Compare.__init__, "Compare")
+        check_numbers(threshold_m, max_distance_m)
+        for name, cloud in ((BEFORE, before), (AFTER, after)):
+            check_cloud(name, cloud)
         self._given = {BEFORE: before, AFTER: after}
         self._threshold_m, self._max_distance_m = threshold_m, max_distance_m
         self._height_px = height_px
@@ -103,13 +106,15 @@ class Compare(View):
         self._figures.add_class("cx-figures")
         self._holder = ipywidgets.VBox()
         super().__init__([self._switch, self._figures, self._holder], name="compare")
-        self._worker: Thread | None = None
-        with self.guard():
-            self.clouds, self._note = together(open_cloud_of(before), open_cloud_of(after))
-            self._make_map()
-            self._worker = Thread(target=self.guarded(self._measure), daemon=True)
-            self._worker.start()
-            self._worker.join(AT_ONCE_S)
+        self._worker = Thread(target=self.guarded(self._work), daemon=True, name="cx-compare")
+        self._worker.start()
+        self._worker.join(AT_ONCE_S)
+
+    def _work(self) -> None:
+        opened = (open_cloud_of(name, cloud) for name, cloud in self._given.items())
+        self.clouds, self._note = together(*opened)
+        self._make_map()
+        self._measure()
 
     @property
     def view(self) -> Literal["Map", "Scene"]:
@@ -134,29 +139,28 @@ class Compare(View):
         bool
             Whether there is nothing left to wait for.
         """
-        if self._worker is not None:
-            self._worker.join(timeout_s)
-        return self._worker is None or not self._worker.is_alive()
+        self._worker.join(timeout_s)
+        return not self._worker.is_alive()
 
     def _make_map(self) -> None:
         if is_local(dataset_crs(self.clouds[BEFORE])):
             self._note += " They are in a local frame, which has no place on a map."
             self._switch.options = ["Scene"]
             return
-        pictures = alike(self.clouds)
+        pictures = alike(self.clouds, self._progress("Drawing"))
         self.map = Map(*pictures, crs=dataset_crs(self.clouds[BEFORE]), height_px=self._height_px)
         self.map.swipe(BEFORE, AFTER)
         self._holder.children = (self.map,)
 
     def _measure(self) -> None:
-        pairs = ((AFTER, BEFORE), (BEFORE, AFTER))
+        pairs, tell = ((AFTER, BEFORE), (BEFORE, AFTER)), self._progress("Comparing")
         found: dict[str, FloatArray] = {}
         for place, (cloud, reference) in enumerate(pairs):
             found[cloud] = distances_m(
                 self.clouds[cloud],
                 self.clouds[reference],
                 max_distance_m=self._max_distance_m,
-                progress=self._progress(place),
+                progress=tell(place),
             )
         for cloud, distances in found.items():
             self.changes[cloud] = change(
@@ -174,13 +178,27 @@ class Compare(View):
         self.scene = scene
         self._figures.value = _figures(self.changes)
         self._switched({"new": self.view})
+        if all(found.beyond == found.points for found in self.changes.values()):
+            self._note += (
+                f" No point of the one lies within {self._max_distance_m:g} m of the other. Is it "
+                "the same place, in the same height datum? Else give a larger max_distance_m."
+            )
         self.say(self._note.strip(), kind="note")
 
-    def _progress(self, part: int) -> Callable[[Progress], None]:
-        def told(step: Progress) -> None:
-            self.say(f"Comparing: {(part + step.fraction) / 2:.0%}", kind="note")
+    def _progress(self, what: str) -> Callable[[int], ProgressFn]:
+        """Tell how far it is with the one cloud and the other, a few times a second."""
+        last = time.monotonic()
 
-        return told
+        def watch(part: int) -> ProgressFn:
+            def told(step: Progress) -> None:
+                nonlocal last
+                if time.monotonic() - last > PAUSE_S:
+                    last = time.monotonic()
+                    self.say(f"{what}: {(part + step.fraction) / 2:.0%}", kind="note")
+
+            return told
+
+        return watch
 
     def _switched(self, change: Bunch | dict[str, Any]) -> None:
         shown = self.map if change["new"] == "Map" else self.scene
@@ -215,9 +233,70 @@ class Compare(View):
 _WORDS = {AFTER: "New in after", BEFORE: "Gone from before"}
 
 
-def open_cloud_of(cloud: Cloud) -> xr.Dataset:
-    """Open a cloud that was given as a path."""
-    return cloud if isinstance(cloud, xr.Dataset) else open_cloud(cloud)
+def check_numbers(threshold_m: float, max_distance_m: float) -> None:
+    """Refuse distances with which nothing can be compared.
+
+    Parameters
+    ----------
+    threshold_m, max_distance_m : float
+        As of `Compare` [m].
+
+    Raises
+    ------
+    ArgumentError
+        One is no positive number, or they are the wrong way round.
+    """
+    for name, value in (("threshold_m", threshold_m), ("max_distance_m", max_distance_m)):
+        if not isinstance(value, int | float) or not 0 < value < np.inf:
+            raise ArgumentError(f"{name}={value!r} is no distance. Give metres, more than 0.")
+    if threshold_m > max_distance_m:
+        raise ArgumentError(
+            f"threshold_m={threshold_m:g} is more than max_distance_m={max_distance_m:g}, up to "
+            "which neighbours are looked for. Give a larger max_distance_m."
+        )
+
+
+def check_cloud(name: str, cloud: Any) -> None:
+    """Refuse what is no cloud.
+
+    Parameters
+    ----------
+    name : str
+        ``"before"`` or ``"after"``, for the message.
+    cloud : object
+        As given.
+
+    Raises
+    ------
+    ArgumentError
+        It is none.
+    """
+    if not isinstance(cloud, xr.Dataset | str | os.PathLike):
+        raise ArgumentError(
+            f"{name} is a {type(cloud).__name__}, which is no cloud. Give a dataset of "
+            "cupixgeo.open, or a path."
+        )
+
+
+def open_cloud_of(name: str, cloud: Cloud) -> xr.Dataset:
+    """Open a cloud that was given as a path, and see that it holds something.
+
+    Parameters
+    ----------
+    name : str
+        ``"before"`` or ``"after"``, for the message.
+    cloud : xarray.Dataset or path
+        As given.
+
+    Raises
+    ------
+    EmptyCloudError
+        It has no points.
+    """
+    opened = cloud if isinstance(cloud, xr.Dataset) else open_cloud(cloud)
+    if not opened.sizes[POINT]:
+        raise EmptyCloudError(f"{name} holds no points, so there is nothing to compare.")
+    return opened
 
 
 def together(before: xr.Dataset, after: xr.Dataset) -> tuple[dict[str, xr.Dataset], str]:
@@ -265,9 +344,32 @@ def _middle(cloud: xr.Dataset) -> tuple[float, float]:
     return lon, lat
 
 
-def alike(clouds: dict[str, xr.Dataset]) -> list[Picture]:
-    """Draw clouds from above in the same way: in their colours if all have them, or by height."""
-    views = {name: top_view(DatasetReader(cloud)) for name, cloud in clouds.items()}
+def alike(
+    clouds: dict[str, xr.Dataset], tell: Callable[[int], ProgressFn] | None = None
+) -> list[Picture]:
+    """Draw clouds from above in the same way: in their colours if all have them, or by height.
+
+    Parameters
+    ----------
+    clouds : dict of str to xarray.Dataset
+        By name.
+    tell : callable or None
+        Makes a watcher of the progress of each, counted from 0.
+
+    Raises
+    ------
+    EmptyCloudError
+        One has no points with finite coordinates.
+    """
+    views = {}
+    for place, (name, cloud) in enumerate(clouds.items()):
+        try:
+            views[name] = top_view(DatasetReader(cloud), progress=tell and tell(place))
+        except EmptyCloudError as error:
+            raise EmptyCloudError(
+                f"{name}: none of its {cloud.sizes[POINT]:,} points has finite coordinates (they "
+                "are NaN or infinite). Check how the cloud was placed or read."
+            ) from error
     coloured = all(view.colour is not None for view in views.values())
     ranges = np.array([height_range(view) for view in views.values()])
     low, high = float(ranges[:, 0].min()), float(ranges[:, 1].max())

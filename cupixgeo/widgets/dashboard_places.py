@@ -139,7 +139,10 @@ def subs_of(table: pd.DataFrame, ids: Iterable[int]) -> list[int]:
     if "kind" not in table or "parent_id" not in table:
         return chosen
     groups = set(table.loc[table["kind"] == "group", "id"].tolist())
+    subs: dict[int, list[int]] = {}
+    for parent, id in table.loc[table["parent_id"].isin(groups), ["parent_id", "id"]].to_numpy():
+        subs.setdefault(int(parent), []).append(int(id))
     wanted: list[int] = []
     for id in chosen:
-        wanted += table.loc[table["parent_id"] == id, "id"].tolist() if id in groups else [id]
+        wanted += subs.get(id, []) if id in groups else [id]
     return [int(id) for id in dict.fromkeys(wanted)]

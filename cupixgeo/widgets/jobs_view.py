@@ -10,7 +10,6 @@ import threading
 
 import ipywidgets as w
 
-from cupixgeo.errors import CupixGeoError
 from cupixgeo.services.base import JobAccount
 from cupixgeo.services.job import Job
 from cupixgeo.services.jobs import find_job
@@ -126,16 +125,18 @@ class Jobs(w.VBox):
         return any(card.is_watched for card in self.cards.values())
 
     def _look_on(self) -> None:
-        is_well = True
-        while is_well and not self._closing.wait(LOOK_S):
-            try:
-                for card in list(self.cards.values()):
-                    if card.is_live:
-                        card.refresh()
-            except CupixGeoError as error:  # the ledger cannot be read: say so, and stop looking
-                self._view.say(str(error))
-                is_well = False
+        """Look until nothing can change any more, or looking fails, which is said."""
+        try:
+            with self._view.guard():
+                while not self._closing.wait(LOOK_S):
+                    for card in list(self.cards.values()):
+                        if card.is_live:
+                            card.refresh()
+                    with self._lock:
+                        if not self._has_work():
+                            self._watching = None
+                            return
+        finally:
             with self._lock:
-                if not (is_well and self._has_work()):
+                if self._watching is threading.current_thread():
                     self._watching = None
-                    return

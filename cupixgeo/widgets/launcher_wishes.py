@@ -15,6 +15,7 @@ from cupixgeo.errors import ArgumentError
 from cupixgeo.services.driver import JobDriver
 from cupixgeo.services.offer import Offer
 from cupixgeo.widgets.crs_picker import CrsPicker
+from cupixgeo.widgets.folded import Folded
 from cupixgeo.widgets.form import Faults, Form, find_faults
 from cupixgeo.widgets.form_field import Noted
 from cupixgeo.widgets.launcher_order import AREA, CRS, NAME, PRODUCTS, Key, Order
@@ -81,7 +82,7 @@ class Wishes(w.VBox):
         area.add_class("cx-products")
         self._area = Noted([area])
         self.form = Form(offer, self._changed)
-        self.details = w.Accordion([self.form])
+        self.details = Folded(self.form, tip="Show or hide the parameters of the service")
         self.details.add_class("cx-details")
         basics = w.GridBox([self._name, self.crs, self._products, self._area])
         basics.add_class("cx-fields")
@@ -193,5 +194,5 @@ class Wishes(w.VBox):
         parts = [f"{len(self.form.fields)} parameters"]
         parts += [f"{changed} changed"] if changed else []
         parts += [f"{wrong} to correct"] if wrong else []
-        self.details.set_title(0, ", ".join(parts))
+        self.details.title = ", ".join(parts)
         self.details.layout.display = None if self.form.fields else "none"

@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from cupixgeo.cloud.schema import FloatArray, PointReader
 from cupixgeo.cloud.source import Source
-from cupixgeo.errors import FrameError
+from cupixgeo.errors import EmptyCloudError, FrameError
 from cupixgeo.formats.registry import open_reader
 from cupixgeo.geodesy.crs import as_crs, crs_label, frame_name
 from cupixgeo.geodesy.operation import plan_operation
@@ -23,6 +23,7 @@ from cupixgeo.pipeline.picture import height_range, picture
 from cupixgeo.pipeline.raster import TopView, close_gaps, top_view
 from cupixgeo.pipeline.report import MergeReport
 from cupixgeo.pipeline.sitemap import footprints
+from cupixgeo.progress import ProgressFn
 from cupixgeo.widgets.map_layers import Layer, Outlines, Picture, Points, Ramp, Shown
 
 SHADED_POINTS = 25_000_000
@@ -50,15 +51,24 @@ def check_place(name: str, crs: CRS) -> None:
         )
 
 
-def cloud_layers(name: str, reader: PointReader) -> Shown:
+def cloud_layers(name: str, reader: PointReader, progress: ProgressFn | None = None) -> Shown:
     """Draw an open cloud from above, with the convex outline of what it covers.
+
+    Parameters
+    ----------
+    name : str
+        What the legend calls it.
+    reader : PointReader
+        The cloud.
+    progress : callable or None
+        Told while points are read.
 
     Raises
     ------
     FrameError
         It has no place on a map.
     EmptyCloudError
-        It has no points.
+        It has no points, or none with finite coordinates.
     """
     info = reader.info
     check_place(name, info.crs)
@@ -75,10 +85,29 @@ def cloud_layers(name: str, reader: PointReader) -> Shown:
         )
         box = Outlines(outline, outline, [ring], [name])
         return Shown((box,), {outline: facts}, notes=(note,), crs=info.crs)
-    view = top_view(reader)
+    view, lost = _view(name, reader, progress)
     ring = to_lon_lat(info.crs, _hull(view))
     layers = (view_picture(name, view), Outlines(outline, outline, [ring], [name]))
-    return Shown(layers, {outline: facts}, crs=info.crs)
+    return Shown(layers, {outline: facts}, notes=lost, crs=info.crs)
+
+
+def _view(
+    name: str, reader: PointReader, progress: ProgressFn | None
+) -> tuple[TopView, tuple[str, ...]]:
+    """View from above, and what is to be said of points that are nowhere."""
+    count = reader.info.point_count
+    if not count:
+        raise EmptyCloudError(f"{name} holds no points, so there is nothing to show.")
+    try:
+        view = top_view(reader, progress=progress)
+    except EmptyCloudError as error:
+        raise EmptyCloudError(
+            f"{name}: none of its {count:,} points has finite coordinates (they are NaN or "
+            "infinite). Check how the cloud was placed or read."
+        ) from error
+    lost = count - int(view.count.sum())
+    said = f"{name}: {lost:,} of {count:,} points have no finite coordinates and are not shown."
+    return view, (said,) if lost else ()
 
 
 def view_picture(name: str, view: TopView) -> Picture:
@@ -116,8 +145,17 @@ def _hull(view: TopView) -> FloatArray:
     return np.array([view.west, view.north]) + ring * [view.pixel[0], -view.pixel[1]]
 
 
-def report_layers(name: str, report: MergeReport) -> Shown:
+def report_layers(name: str, report: MergeReport, progress: ProgressFn | None = None) -> Shown:
     """Draw the cloud a merge wrote, with the boxes of its sources.
+
+    Parameters
+    ----------
+    name : str
+        What the legend calls it.
+    report : MergeReport
+        Of the merge.
+    progress : callable or None
+        Told while points are read.
 
     Raises
     ------
@@ -142,7 +180,7 @@ def report_layers(name: str, report: MergeReport) -> Shown:
         note = f"{report.path} is not there any more, so only its sources' boxes are drawn."
         return Shown((outlines,), {key: table}, notes=(note,), crs=crs)
     with open_reader(report.path) as reader:
-        cloud = cloud_layers(name, reader)
+        cloud = cloud_layers(name, reader, progress)
     pictures = tuple(layer for layer in cloud.layers if isinstance(layer, Picture))
     return Shown((*pictures, outlines), {key: table}, notes=cloud.notes, crs=crs)
 

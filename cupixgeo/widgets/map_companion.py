@@ -109,6 +109,11 @@ class MapCompanion(anywidget.AnyWidget):
         return land()
 
 
+def in_feet(crs: CRS | None) -> bool:
+    """Say whether a project is measured in feet, so that the scale bar shows them too."""
+    return crs is not None and any("foot" in axis.unit_name for axis in crs.axis_info)
+
+
 @lru_cache(maxsize=1)
 def land() -> dict[str, bytes]:
     """Outlines of land as the browser draws them.

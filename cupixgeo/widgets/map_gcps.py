@@ -64,9 +64,16 @@ class ControlPoints:
 
         Raises
         ------
+        ArgumentError
+            It is no table.
         CloudError
             The columns are not there, or a point has no coordinates.
         """
+        if not isinstance(table, pd.DataFrame):
+            raise ArgumentError(
+                f"gcps= is a {type(table).__name__}. Give a pandas.DataFrame with columns x and y "
+                "in the project's CRS, or lon_deg and lat_deg, a row for each control point."
+            )
         degrees = {"lon_deg", "lat_deg"} <= set(table.columns)
         if not degrees and not {"x", "y"} <= set(table.columns):
             raise CloudError(

@@ -14,9 +14,10 @@ from pyproj import CRS
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.errors import CrsError, CupixGeoError
 from cupixgeo.geodesy.crs import suggest_utm
+from cupixgeo.progress import ProgressFn
 from cupixgeo.widgets.map_clouds import check_place
 from cupixgeo.widgets.map_layers import Layer, Shown
-from cupixgeo.widgets.map_things import is_table, named_things, read_thing
+from cupixgeo.widgets.map_things import is_table, named_things, read_thing, slow_crs
 
 
 class Stock:
@@ -40,6 +41,7 @@ class Stock:
         self.things: dict[str, Any] = {}
         self.problems: dict[str, str] = {}
         self._shown: dict[str, Shown] = {}
+        self.waiting: list[str] = []
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -70,6 +72,14 @@ class Stock:
         parts = [layer.corners for layer in self.layers.values()]
         return np.concatenate([np.empty((0, 2)), *parts])
 
+    def corners_of(self, name: str) -> FloatArray:
+        """Of a layer, or of all layers of a thing, shape (n, 2), float64 [deg]."""
+        if name in self.layers:
+            return self.layers[name].corners
+        shown = self._shown.get(name)
+        parts = [] if shown is None else [layer.corners for layer in shown.layers]
+        return np.concatenate([np.empty((0, 2)), *parts])
+
     def add(self, things: tuple[Any, ...]) -> list[str]:
         """Take in things; one whose name is there replaces it.
 
@@ -89,18 +99,60 @@ class Stock:
             self._shown.pop(name, None)
             self.things[name] = thing
             try:
-                shown = self._shown[name] = read_thing(name, thing, self.crs)
+                crs = slow_crs(name, thing)
             except CupixGeoError as error:
-                words = str(error)
-                self.problems[name] = words if name in words else f"{name}: {words}"
-            else:
-                self.crs = self.crs or shown.crs
+                self._refuse(name, error)
+                continue
+            if crs is None:
+                self.read(name)
+                continue
+            self._shown[name] = Shown((), crs=crs)
+            self.waiting = [*(other for other in self.waiting if other != name), name]
+            self.crs = self.crs or crs
         return [name for name, _ in named]
+
+    def read(self, name: str, progress: ProgressFn | None = None) -> bool:
+        """Turn a thing into layers; what is wrong with it goes to `problems`.
+
+        Parameters
+        ----------
+        name : str
+            A key of `things`.
+        progress : callable or None
+            Told while points are read; it ends the reading by raising `CancelledError`.
+
+        Returns
+        -------
+        bool
+            False where the thing was taken away or replaced meanwhile.
+        """
+        thing = self.things.get(name)
+        shown: Shown | None = None
+        problem: CupixGeoError | None = None
+        try:
+            shown = read_thing(name, thing, self.crs, progress)
+        except CupixGeoError as error:
+            problem = error
+        if self.things.get(name) is not thing:
+            return False
+        self.waiting = [other for other in self.waiting if other != name]
+        if shown is not None:
+            self._shown[name] = shown
+            self.crs = self.crs or shown.crs
+        elif problem is not None:
+            self._refuse(name, problem)
+        return True
+
+    def _refuse(self, name: str, error: CupixGeoError) -> None:
+        self._shown.pop(name, None)
+        words = str(error)
+        self.problems[name] = words if name in words else f"{name}: {words}"
 
     def forget(self, name: str) -> None:
         """Take a thing away."""
         for kept in (self.things, self.problems, self._shown):
             kept.pop(name, None)
+        self.waiting = [other for other in self.waiting if other != name]
 
     def choose_crs(self, lon_lat: FloatArray) -> CRS:
         """Return the project's CRS; where there is none yet, it is the UTM zone of a place.

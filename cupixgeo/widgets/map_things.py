@@ -31,7 +31,9 @@ from cupixgeo.pipeline.lonlat import LON_LAT, MapPicture, map_picture
 from cupixgeo.pipeline.picture import colours
 from cupixgeo.pipeline.raster import TopView
 from cupixgeo.pipeline.report import MergeReport
+from cupixgeo.progress import ProgressFn
 from cupixgeo.widgets.map_clouds import (
+    SHADED_POINTS,
     check_place,
     cloud_layers,
     report_layers,
@@ -56,6 +58,9 @@ LABELS = ("name", "path", "id")
 """Columns a row's label may be in, the best first."""
 
 OVERLAP_OPACITY = 110
+
+QUICK_POINTS = 1_000_000
+"""Points up to which a cloud is drawn at once: half a second."""
 
 _KINDS = (
     "a table with columns lon_deg and lat_deg, a cloud (cx.open), a MergeReport, a Preflight, "
@@ -126,7 +131,7 @@ def own_name(thing: Any) -> str:
     raise ArgumentError(f"a map cannot show a {type(thing).__name__}. Give {_KINDS}.")
 
 
-def read_thing(name: str, thing: Any, crs: CRS | None) -> Shown:
+def read_thing(name: str, thing: Any, crs: CRS | None, progress: ProgressFn | None = None) -> Shown:
     """Turn one thing into layers.
 
     Parameters
@@ -137,6 +142,8 @@ def read_thing(name: str, thing: Any, crs: CRS | None) -> Shown:
         One of those of `named_things`.
     crs : pyproj.CRS or None
         What a raster's coordinates are in that does not say so itself.
+    progress : callable or None
+        Told while points are read.
 
     Raises
     ------
@@ -147,9 +154,9 @@ def read_thing(name: str, thing: Any, crs: CRS | None) -> Shown:
         case pd.DataFrame():
             return _table(name, thing)
         case xr.Dataset():
-            return cloud_layers(name, DatasetReader(thing))
+            return cloud_layers(name, DatasetReader(thing), progress)
         case MergeReport():
-            return report_layers(name, thing)
+            return report_layers(name, thing, progress)
         case Preflight():
             return _photos(name, thing)
         case MapPicture():
@@ -161,7 +168,30 @@ def read_thing(name: str, thing: Any, crs: CRS | None) -> Shown:
         case list():
             return source_layers(name, thing)
         case _:
-            return _file(name, Path(thing), crs)
+            return _file(name, Path(thing), crs, progress)
+
+
+def slow_crs(name: str, thing: Any) -> CRS | None:
+    """Return the CRS of a cloud that takes long to draw; None of anything that does not.
+
+    Raises
+    ------
+    CupixGeoError
+        It has no place on a map, or cannot be read.
+    """
+    if isinstance(thing, MergeReport):
+        thing = Path(thing.path)
+        if not thing.is_file():
+            return None
+    if isinstance(thing, xr.Dataset):
+        info = DatasetReader(thing).info
+    elif isinstance(thing, str | os.PathLike) and Path(thing).suffix.lower() not in SUFFIXES:
+        with open_reader(thing) as reader:
+            info = reader.info
+    else:
+        return None
+    check_place(name, info.crs)
+    return info.crs if QUICK_POINTS < info.point_count <= SHADED_POINTS else None
 
 
 def is_table(thing: Any) -> bool:
@@ -180,9 +210,17 @@ def _table(name: str, table: pd.DataFrame) -> Shown:
             "a map. Join them on: table.merge(account.facilities()[['id', 'lon_deg', 'lat_deg']], "
             "left_on='facility_id', right_on='id', suffixes=('', '_facility'))."
         )
-    lon_lat = table[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        lon_lat = table[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise CloudError(
+            f"the columns {columns[0]} and {columns[1]} of {name} do not hold numbers ({error}). "
+            "Give longitude and latitude in degrees: pd.to_numeric(table['lon_deg'])."
+        ) from error
     placed = np.isfinite(lon_lat).all(axis=1)
     notes = []
+    if not len(table):
+        notes.append(f"{name} has no rows.")
     if not placed.all():
         notes.append(
             f"{np.count_nonzero(~placed):,} of {len(table):,} rows of {name} have no position and "
@@ -266,10 +304,10 @@ def _overlap(name: str, overlap: Overlap) -> Picture:
 # -- files ----------------------------------------------------------------------------------------
 
 
-def _file(name: str, path: Path, crs: CRS | None) -> Shown:
+def _file(name: str, path: Path, crs: CRS | None, progress: ProgressFn | None) -> Shown:
     if path.suffix.lower() in SUFFIXES:
         view = read_raster(path, crs=crs)
         check_place(name, view.crs)
         return Shown((view_picture(name, view),), crs=view.crs)
     with open_reader(path) as reader:
-        return cloud_layers(name, reader)
+        return cloud_layers(name, reader, progress)

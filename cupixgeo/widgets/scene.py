@@ -10,7 +10,6 @@ Knows what a user sets and reads. How points are packed, coloured and sent is in
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from threading import RLock, Thread
 from typing import Any
@@ -21,34 +20,32 @@ from pyproj import CRS
 from traitlets.utils.bunch import Bunch
 
 from cupixgeo.cloud.schema import FloatArray
-from cupixgeo.errors import ArgumentError, CupixGeoError
-from cupixgeo.formats.extent import BoxLike, read_area
+from cupixgeo.errors import CupixGeoError
+from cupixgeo.formats.extent import BoxLike
 from cupixgeo.geodesy.crs import crs_label
-from cupixgeo.progress import Progress
 from cupixgeo.widgets.points import PointSource
 from cupixgeo.widgets.points_paint import HEIGHT, label_of
+from cupixgeo.widgets.reading import AT_ONCE_S, in_words
 from cupixgeo.widgets.repeat import Name
-from cupixgeo.widgets.scene_cameras import read_cameras
-from cupixgeo.widgets.scene_clouds import Cloud, Clouds, named, open_source
-from cupixgeo.widgets.scene_code import say_viewpoint, tell_viewpoint, write_code
-from cupixgeo.widgets.scene_picks import distance, make_pick, say_distance, say_pick
+from cupixgeo.widgets.scene_cameras import pyramids
+from cupixgeo.widgets.scene_clouds import Cloud, Clouds, check_count, named, open_source
+from cupixgeo.widgets.scene_code import (
+    POINT_SIZE,
+    check_size,
+    say_viewpoint,
+    tell_clip,
+    tell_viewpoint,
+    write_code,
+)
+from cupixgeo.widgets.scene_picks import make_pick, measure, tell_pick
 from cupixgeo.widgets.scene_server import SceneServer
 from cupixgeo.widgets.scene_state import SceneState
 from cupixgeo.widgets.scene_still import Eye, still_picture
 from cupixgeo.widgets.scene_widget import SceneWidget
-from cupixgeo.widgets.view import View, choose, name_of, refuse_unknown
+from cupixgeo.widgets.view import View, choose, name_of, refuse_unknown, size_px
 
 MAX_POINTS = 10_000_000
 """Points the browser holds at most, unless told: 110 MB."""
-
-AT_ONCE_S = 2.0
-"""Clouds that are read in this time are there when the cell is done [s]."""
-
-POINT_SIZE = 2.0
-"""[pixel] unless told."""
-
-PYRAMID = 0.03
-"""Depth of a camera's pyramid, as a part of the diagonal of the clouds."""
 
 
 class Scene(View):
@@ -124,7 +121,7 @@ class Scene(View):
         self._lock = RLock()
         self._problems: dict[str, str] = {}
         self._notes: dict[str, str] = {}
-        self.widget = SceneWidget(max_points=max_points, height=height_px)
+        self.widget = SceneWidget(max_points=check_count(max_points), height=size_px(height_px))
         self._server = SceneServer(self.widget, picked=self._take_pick, failed=self._failed)
         self._state = SceneState(self.widget, self._server)
         super().__init__([self.widget], name="scene")
@@ -208,14 +205,10 @@ class Scene(View):
         self._cameras = cameras
         frame = self._state.frame
         self._notes.pop("cameras", None)
-        if cameras is None or frame is None:
-            self.widget.frusta = b""
-        else:
-            read = read_cameras(cameras, frame)
-            depth = float(np.linalg.norm((self._state.box[1] - self._state.box[0]) * frame.metres))
-            self.widget.frusta = read.frusta(frame, depth * PYRAMID)
-            if read.note:
-                self._notes["cameras"] = read.note
+        frusta = b""
+        if cameras is not None and frame is not None:
+            frusta, self._notes["cameras"] = pyramids(cameras, frame, self._state.box)
+        self.widget.frusta = frusta
         self._say_problems()
 
     def _aside(self, work: Any, *args: Any) -> None:
@@ -225,15 +218,6 @@ class Scene(View):
         thread.join(AT_ONCE_S)
 
     def _open(self, name: str, cloud: Cloud) -> None:
-        told = time.monotonic()
-
-        def progress(step: Progress) -> None:
-            nonlocal told
-            if time.monotonic() - told > 0.2:
-                told = time.monotonic()
-                done, total = step.done / 1e6, step.total / 1e6
-                self.widget.status = f"Reading {name}: {done:.1f} of {total:.1f} million points"
-
         try:
             source = open_source(
                 name,
@@ -241,7 +225,7 @@ class Scene(View):
                 frame=self._state.frame,
                 color=self._wanted,
                 max_points=self.widget.max_points,
-                progress=progress,
+                progress=in_words(name, self._say_status),
             )
             self._arrived(name, cloud, source)
         except CupixGeoError as error:
@@ -250,6 +234,9 @@ class Scene(View):
             self.widget.status = ""
             self._say_problems()
 
+    def _say_status(self, words: str) -> None:
+        self.widget.status = words
+
     def _arrived(self, name: str, cloud: Cloud, source: PointSource) -> None:
         with self._lock:
             if self._given.get(name) is not cloud:  # taken away meanwhile
@@ -257,8 +244,7 @@ class Scene(View):
                 return
             first = self._state.frame is None
             self._state.put(source)
-            if source.note:
-                self._notes[name] = source.note
+            self._notes[name] = source.note
             names = self._state.names()
             usual = "rgb" if "rgb" in names else HEIGHT
             color = self.color or self._wanted or usual
@@ -268,6 +254,7 @@ class Scene(View):
                 )
                 color = usual
             self._state.publish(color)
+            self._notes["unit of heights"] = self._state.unit_note()
             self.shown = tuple(n for n in self._given if n in self.shown or n == name)
             if first and self._cameras is not None:
                 self.show_cameras(self._cameras)
@@ -278,13 +265,19 @@ class Scene(View):
 
     def _say_problems(self) -> None:
         said = {**self._problems, **self._notes}
-        self.say("\n".join(said.values()), kind="problem" if self._problems else "note")
+        self.say(
+            "\n".join(filter(None, said.values())), kind="problem" if self._problems else "note"
+        )
 
     # -- what is set and clicked ------------------------------------------------------------------
 
     @traitlets.validate("color")
     def _known_color(self, proposal: Bunch) -> str:
         return choose(proposal["value"], self._state.names(), "color")
+
+    @traitlets.validate("point_size")
+    def _visible_size(self, proposal: Bunch) -> float:
+        return check_size(proposal["value"])
 
     @traitlets.validate("shown")
     def _known_clouds(self, proposal: Bunch) -> tuple[str, ...]:
@@ -318,25 +311,12 @@ class Scene(View):
             self.picked = self.measured = None
             self.widget.picked = self.widget.measured = {}
             return
-        before = self.picked
-        pick = make_pick(values, cloud=cloud, crs=frame.crs)
-        spot = frame.to_scene(np.array(pick.xyz)).tolist()
-        lines = say_pick(pick, axes=self._state.axes, several=len(self._given) > 1)
-        self.picked = pick
-        self.widget.picked = {"at": spot, "lines": lines}
-        if self.widget.mode != "measure":
-            return
-        if before is None or self.measured is not None:
-            self.measured = None
-            self.widget.measured = {"ends": [spot], "lines": lines}
-            return
-        self.measured = distance(before, pick, frame)
-        start = frame.to_scene(np.array(before.xyz)).tolist()
-        self.widget.measured = {
-            "ends": [start, spot],
-            "short": f"{self.measured.total_m:,.3f} m",
-            "lines": say_distance(self.measured),
-        }
+        before, pick = self.picked, make_pick(values, cloud=cloud, crs=frame.crs)
+        told = tell_pick(pick, frame, axes=self._state.axes, several=len(self._given) > 1)
+        self.picked, self.widget.picked = pick, told
+        if self.widget.mode == "measure":
+            start = None if self.measured is not None else before
+            self.measured, self.widget.measured = measure(start, pick, frame, told)
 
     # -- the clipping box, and where the view is from ---------------------------------------------
 
@@ -352,12 +332,7 @@ class Scene(View):
         if bounds is None or frame is None:
             self.widget.clip = []
             return
-        area = read_area(bounds)
-        if not area.is_box:
-            raise ArgumentError("clip_bounds is a polygon, and the clipping box is a box.")
-        low, high = self._state.box
-        box = np.stack([np.maximum(area.low, low), np.minimum(area.high, high)])
-        self.widget.clip = frame.to_scene(box).ravel().tolist()
+        self.widget.clip = tell_clip(bounds, frame, self._state.box)
 
     @property
     def viewpoint(self) -> dict[str, Any]:
@@ -383,30 +358,30 @@ class Scene(View):
 
     def code(self) -> str:
         """Python that makes this scene again, as it stands now."""
-        keywords: dict[str, Any] = {"color": self.color or self._wanted}
-        if self.point_size != POINT_SIZE:
-            keywords["point_size"] = self.point_size
-        if not self.shading:
-            keywords["shading"] = False
-        if self._cameras is not None:
-            keywords["cameras"] = Name(name_of(self._cameras, "photos"))
-        after: dict[str, Any] = {}
-        if self.shown and self.shown != tuple(self._given):
-            after["shown"] = self.shown
-        if self.clip_bounds is not None:
-            after["clip_bounds"] = tuple(tuple(row) for row in self.clip_bounds.round(3).tolist())
-        if self.viewpoint:
-            after["viewpoint"] = self.viewpoint
+        keywords = {
+            "color": self.color or self._wanted,
+            "point_size": self.point_size,
+            "shading": self.shading,
+            "cameras": None if self._cameras is None else Name(name_of(self._cameras, "photos")),
+        }
+        clip = self.clip_bounds
+        after = {
+            "shown": () if self.shown == tuple(self._given) else self.shown,
+            "clip_bounds": () if clip is None else tuple(map(tuple, clip.round(3).tolist())),
+            "viewpoint": self.viewpoint,
+        }
         return write_code(self._given, keywords, after)
 
     def summary(self) -> str:
         """Say in plain text what is shown."""
         sources = self._state.sources
+        said = [self.message] if self.message else []
         if not sources:
-            return "3-D scene without a cloud"
+            return "\n".join(["3-D scene without a cloud", *said])
         clouds = ", ".join(f"{n} ({s.point_count:,} points)" for n, s in sources.items())
         crs = "" if self.crs is None else f", {crs_label(self.crs)}"
-        return f"3-D scene: {clouds}{crs}, coloured by {label_of(self.color).lower()}"
+        text = f"3-D scene: {clouds}{crs}, coloured by {label_of(self.color).lower()}"
+        return "\n".join([text, *said])
 
     def figure(self) -> bytes | None:
         """Draw a sample of what is shown, as PNG."""

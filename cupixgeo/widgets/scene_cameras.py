@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WIDE, HIGH = 0.6, 0.45
 """Half width and height of a pyramid of depth 1, where the focal length is not known."""
 
+PYRAMID = 0.03
+"""Depth of a camera's pyramid, as a part of the diagonal of the clouds."""
+
 _NORTHWARD_DEG = 1e-5
 
 
@@ -66,6 +69,30 @@ class Cameras:
         """
         eyes = frame.to_scene(self.eyes)[:, None]
         return np.concatenate([eyes, eyes + self.corners * depth_m], axis=1).astype("<f4").tobytes()
+
+
+def pyramids(cameras: Any, frame: Frame, box: FloatArray) -> tuple[bytes, str]:
+    """Turn what a user gives as cameras into pyramids that suit the clouds.
+
+    Parameters
+    ----------
+    cameras : pandas.DataFrame, Preflight or array_like, shape (n, 4, 4)
+        As for `read_cameras`.
+    frame : Frame
+        Of the scene.
+    box : ndarray, shape (2, 3), float64 [CRS units]
+        Of all clouds.
+
+    Returns
+    -------
+    frusta : bytes
+        As of `Cameras.frusta`.
+    note : str
+        What the user should know; empty where nothing.
+    """
+    read = read_cameras(cameras, frame)
+    diagonal_m = float(np.linalg.norm((box[1] - box[0]) * frame.metres))
+    return read.frusta(frame, diagonal_m * PYRAMID), read.note
 
 
 def read_cameras(cameras: Any, frame: Frame) -> Cameras:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, TypeAlias
 
+import numpy as np
 import xarray as xr
 
 from cupixgeo.errors import ArgumentError, CrsError, FormatError
@@ -45,6 +46,8 @@ def named(clouds: Clouds) -> dict[str, Cloud]:
         found = {str(name): cloud for name, cloud in clouds.items()}
     elif clouds is not None:
         single = isinstance(clouds, xr.Dataset | str | os.PathLike)
+        if not single and not isinstance(clouds, Sequence):
+            clouds = [clouds]  # it is named below, and refused
         several: Any = [clouds] if single else clouds
         for cloud in several:
             name = _name(cloud)
@@ -65,6 +68,19 @@ def _name(cloud: Any) -> str:
     if isinstance(cloud, xr.Dataset):
         return str(cloud.attrs.get("source") or "cloud")
     return PurePath(str(cloud)).name if isinstance(cloud, str | os.PathLike) else "cloud"
+
+
+def check_count(max_points: int) -> int:
+    """Refuse a number of points with which nothing can be shown.
+
+    Raises
+    ------
+    ArgumentError
+        It is not a whole number from 1 on.
+    """
+    if not isinstance(max_points, int | np.integer) or max_points < 1:
+        raise ArgumentError(f"max_points={max_points!r} is no number of points from 1 on.")
+    return int(max_points)
 
 
 def open_source(

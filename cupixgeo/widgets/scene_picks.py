@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from pyproj import CRS
@@ -109,6 +110,47 @@ def distance(start: Pick, end: Pick, frame: Frame) -> Distance:
     apart = (np.array(end.xyz) - np.array(start.xyz)) * frame.metres
     level = math.hypot(apart[0], apart[1])
     return Distance(start, end, math.hypot(level, apart[2]), level, float(apart[2]))
+
+
+def tell_pick(
+    pick: Pick, frame: Frame, *, axes: tuple[str, str, str], several: bool
+) -> dict[str, Any]:
+    """Tell the front end where a point is; parameters as of `say_pick`, and the scene's frame."""
+    lines = say_pick(pick, axes=axes, several=several)
+    return {"at": frame.to_scene(np.array(pick.xyz)).tolist(), "lines": lines}
+
+
+def measure(
+    start: Pick | None, pick: Pick, frame: Frame, told: Mapping[str, Any]
+) -> tuple[Distance | None, dict[str, Any]]:
+    """Measure to a point that was picked.
+
+    Parameters
+    ----------
+    start : Pick or None
+        Where measuring began; None begins here.
+    pick : Pick
+        The point.
+    frame : Frame
+        Of the scene.
+    told : mapping
+        What `tell_pick` says of the point.
+
+    Returns
+    -------
+    distance : Distance or None
+        None where measuring begins.
+    told : dict
+        What the front end is told.
+    """
+    if start is None:
+        return None, {"ends": [told["at"]], "lines": told["lines"]}
+    found = distance(start, pick, frame)
+    return found, {
+        "ends": [frame.to_scene(np.array(start.xyz)).tolist(), told["at"]],
+        "short": f"{found.total_m:,.3f} m",
+        "lines": say_distance(found),
+    }
 
 
 def say_pick(pick: Pick, *, axes: tuple[str, str, str], several: bool) -> list[tuple[str, str]]:

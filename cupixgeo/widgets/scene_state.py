@@ -13,6 +13,7 @@ import numpy as np
 
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.cloud.spatial_ref import AXES, axis_attrs
+from cupixgeo.geodesy.crs import crs_label
 from cupixgeo.widgets.points import Frame, PointSource, step_m
 from cupixgeo.widgets.points_paint import (
     CLOUD,
@@ -71,6 +72,17 @@ class SceneState:
         attrs = axis_attrs(self.frame.crs)
         x, y, z = (_axis(attrs[axis], axis) for axis in "xyz")
         return x, y, z
+
+    def unit_note(self) -> str:
+        """Say what heights are taken for where the CRS does not say it; empty where it does."""
+        assert self.frame is not None
+        if self.frame.metres[0] == self.frame.metres[2] or len(self.frame.crs.axis_info) > 2:
+            return ""
+        return (
+            f"{crs_label(self.frame.crs)} does not say in which unit heights are: the scene takes "
+            "them as metres. Where they are in feet, open the clouds in a compound CRS that says "
+            "so, such as crs='EPSG:2225+6360' (NAVD88 height in US survey feet)."
+        )
 
     @property
     def box(self) -> FloatArray:
@@ -201,4 +213,5 @@ def _is_coloured(source: PointSource) -> bool:
 def _axis(attrs: dict[str, str], axis: str) -> str:
     words = {"easting": "Easting", "northing": "Northing"}
     name = words.get(attrs.get("long_name", ""), "Height" if axis == "z" else axis)
-    return f"{name} [{attrs['units']}]" if attrs.get("units") else name
+    unit = {"US_survey_foot": "ftUS", "foot": "ft"}.get(attrs.get("units", ""), attrs.get("units"))
+    return f"{name} [{unit}]" if unit else name

@@ -15,6 +15,7 @@ import difflib
 import inspect
 import io
 import sys
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from html import escape
@@ -29,6 +30,9 @@ from cupixgeo.errors import ArgumentError, CupixGeoError
 
 Kind = Literal["problem", "note"]
 P = ParamSpec("P")
+
+SMALLEST_PX, LARGEST_PX = 50, 10_000
+"""Heights a widget may have [pixel]."""
 
 _STYLE = (files("cupixgeo.widgets") / "frontend" / "view.css").read_text("utf-8")
 
@@ -67,9 +71,10 @@ class View(ipywidgets.VBox):
 
     # -- what a subclass answers ----------------------------------------------------------------
 
+    @abstractmethod
     def code(self) -> str:
         """Python that makes this widget again, as it stands now."""
-        raise NotImplementedError(f"{type(self).__name__} does not say its code")
+        ...
 
     def summary(self) -> str:
         """Say in plain text what is shown, for those who cannot see it."""
@@ -129,6 +134,11 @@ class View(ipywidgets.VBox):
     def _show_code(self, change: Bunch) -> None:
         self._code.layout.display = None if change["new"] else "none"
         self.changed()
+
+    def __repr__(self) -> str:
+        if self.comm is None and "_code" in self.__dict__:  # closed: this is all a notebook shows
+            return f"This {type(self).__name__} was closed. Run the code that made it once more."
+        return f"<cupixgeo {type(self).__name__}>"
 
     # -- a still picture ------------------------------------------------------------------------
 
@@ -238,6 +248,22 @@ def choose(value: str, allowed: Iterable[str], what: str) -> str:
     )
 
 
+def size_px(value: int) -> int:
+    """Return the height of a widget [pixel], or refuse one that shows nothing.
+
+    Raises
+    ------
+    ArgumentError
+        It is not a number between 50 and 10,000.
+    """
+    if not isinstance(value, int | float) or not SMALLEST_PX <= value <= LARGEST_PX:
+        raise ArgumentError(
+            f"height_px={value!r} is no height of a widget. Give a number of pixels from "
+            f"{SMALLEST_PX} to {LARGEST_PX:,}: height_px=520."
+        )
+    return int(value)
+
+
 def name_of(thing: Any, default: str) -> str:
     """Find the name a user gave to an object in the notebook, for `View.code`.
 
@@ -270,6 +296,8 @@ def _small(picture: bytes) -> str:
     import PIL.Image
 
     file = io.BytesIO()
-    PIL.Image.open(io.BytesIO(picture)).convert("RGB").save(file, "WEBP", quality=75, method=2)
+    image = PIL.Image.open(io.BytesIO(picture))
+    clear = image.mode in ("RGBA", "LA") or "transparency" in image.info
+    image.convert("RGBA" if clear else "RGB").save(file, "WEBP", quality=75, method=2)
     kind, data = min(("png", picture), ("webp", file.getvalue()), key=lambda pair: len(pair[1]))
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -20,6 +20,7 @@ from cupixgeo.cloud import dataset as dataset_module
 from cupixgeo.errors import CloudError, CupixGeoError
 from cupixgeo.formats.las.reader import LasReader
 from cupixgeo.formats.xarray_engine import CupixGeoBackend
+from cupixgeo.pipeline.dataset_reader import DatasetReader
 from tests.formats.lasfiles import REAL, las_data
 from tests.formats.test_ply import points, write_ply
 
@@ -198,3 +199,30 @@ def test_an_error_in_opening_is_one_of_ours(tmp_path):
     (tmp_path / "a.laz").write_bytes(b"LASF" + bytes(400))
     with pytest.raises(CupixGeoError, match=r"a\.laz"):
         xr.open_dataset(tmp_path / "a.laz", engine=CupixGeoBackend)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Columns of each reading of a LAS file."""
+    columns = []
+    blocks = LasReader.blocks
+
+    def noted(self, *args, **options):
+        columns.append(options.get("columns"))
+        return blocks(self, *args, **options)
+
+    monkeypatch.setattr(LasReader, "blocks", noted)
+    return columns
+
+
+@pytest.mark.parametrize("cache", [1000, 2**27], ids=["large", "small"])
+def test_coordinates_of_a_large_file_are_read_without_its_attributes(
+    path, monkeypatch, asked, cache
+):
+    monkeypatch.setattr(dataset_module, "CACHE_BYTES", cache)
+    with cx.open(path) as dataset:
+        blocks = list(DatasetReader(dataset).blocks(50_000, start=7, columns=()))
+        assert set(asked) == {()} if cache == 1000 else {None}
+        assert [len(block) for block in blocks] == [50_000, 50_000, 19_993]
+        expected = laspy.read(path).xyz[7:]
+        assert_array_equal(np.concatenate([block.xyz for block in blocks]), expected)

@@ -41,3 +41,26 @@ def serve(server: Server, path: Path, *, name: str = "cloud.copc.laz") -> tuple[
     file = RangedFile(path.read_bytes())
     server.answer = file
     return f"{server.url}/{name}", file
+
+
+@dataclass
+class RangedFolder:
+    """Answers for several files, by name; queries are not looked at."""
+
+    files: dict[str, RangedFile] = field(default_factory=dict)
+
+    def __call__(self, seen: Seen) -> Reply:
+        file = self.files.get(seen.path.partition("?")[0].lstrip("/"))
+        return Reply(404) if file is None else file(seen)
+
+    @property
+    def served(self) -> int:
+        """Bytes given of all files."""
+        return sum(file.served for file in self.files.values())
+
+
+def serve_folder(server: Server, paths: list[Path]) -> RangedFolder:
+    """Serve files under their names."""
+    folder = RangedFolder({path.name: RangedFile(path.read_bytes()) for path in paths})
+    server.answer = folder
+    return folder

@@ -147,6 +147,7 @@ def test_what_is_no_cloud_is_told_by_its_address(server, tmp_path):
 def test_the_engine_guesses_an_address_by_its_name():
     assert can_open("https://example.com/a.copc.laz?sig=1")
     assert can_open("HTTP://example.com/A.LAS")
+    assert can_open("https://example.com/tiles/index.vpc")
     assert not can_open("https://example.com/a.nc")
 
 

@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 
 import cupixgeo as cx
-from cupixgeo.errors import CloudError, CorruptFileError, FormatError
+from cupixgeo.errors import (
+    ArgumentError,
+    CloudError,
+    CorruptFileError,
+    FormatError,
+    NotFoundError,
+)
 from cupixgeo.formats.registry import open_reader
-from tests.formats.ranged import serve
-from tests.net.conftest import Server
+from tests.formats.ranged import RangedFile, serve, serve_folder
+from tests.net.conftest import Reply, Server
 from tests.pipeline.clouds import UTM50, box_of_points, write_las
 
 
@@ -192,3 +198,163 @@ def test_files_that_do_not_fit_together_are_refused(clouds, tmp_path):
     path = write_vpc(tmp_path / "x.vpc", [item("./a.laz", 400), item(f"./{plain.name}", 9)])
     with pytest.raises(FormatError, match=r"plain\.laz.*cupixgeo\.merge"):
         cx.open(path).x.to_numpy()
+
+
+def test_of_an_area_only_its_files_are_merged(virtual, clouds, tmp_path):
+    box = (UTM50[0] + 90, UTM50[1], UTM50[0] + 150, UTM50[1] + 40)
+    cx.merge(clouds, tmp_path / "files.laz", bounds=box)
+    clouds[2].write_bytes(b"not even a cloud")
+    report = cx.merge([virtual], tmp_path / "virtual.laz", bounds=box)
+    one, other = (laspy.read(tmp_path / name) for name in ("files.laz", "virtual.laz"))
+    np.testing.assert_array_equal(one.points.array, other.points.array)
+    assert report.removed == {"outside": 1203 - len(one)}
+
+
+def test_files_without_a_box_are_merged_whatever_the_area(clouds, tmp_path):
+    flat = [UTM50[0] + 200, UTM50[1], UTM50[0] + 300, UTM50[1] + 80]
+    items = [item("./a.laz", 400), item("./b.las", 401), item("./c.laz", 402, flat)]
+    path = write_vpc(tmp_path / "some.vpc", items)
+    box = (UTM50[0] + 90, UTM50[1], UTM50[0] + 250, UTM50[1] + 40)
+    cx.merge([path], tmp_path / "virtual.laz", bounds=box)
+    cx.merge(clouds, tmp_path / "files.laz", bounds=box)
+    one, other = (laspy.read(tmp_path / name) for name in ("files.laz", "virtual.laz"))
+    np.testing.assert_array_equal(one.points.array, other.points.array)
+
+
+def test_a_catalogue_of_itself_is_refused(clouds, tmp_path):
+    path = write_vpc(tmp_path / "x.vpc", [item("./a.laz", 400), item("./x.vpc", 400)])
+    with pytest.raises(FormatError, match=r"x\.vpc.*looks like one itself"):
+        cx.open(path).x.to_numpy()
+    with pytest.raises(FormatError, match=r"x\.vpc.*looks like one itself"):
+        cx.open(path, spacing_m=1.0)
+    write_vpc(path, [item("./x.vpc", 400)])
+    with pytest.raises(FormatError, match=r"x\.vpc.*looks like one itself"):
+        cx.open(path)
+
+
+# -- behind an address -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def other_server():
+    server = Server()
+    yield server
+    server.close()
+
+
+def test_a_catalogue_behind_an_address_names_files_beside_itself(server, virtual, clouds):
+    folder = serve_folder(server, [virtual, *clouds])
+    with cx.open(f"{server.url}/all.vpc") as there, cx.open(virtual) as here:
+        assert there.equals(here)
+        assert there.attrs["source"] == "all.vpc"
+    served = folder.files["c.laz"].served
+    box = (UTM50[0] + 90, UTM50[1], UTM50[0] + 150, UTM50[1] + 40)
+    with (
+        cx.open(f"{server.url}/all.vpc", bounds=box) as there,
+        cx.open(virtual, bounds=box) as here,
+    ):
+        assert there.sizes["point"] > 10
+        assert there.equals(here)
+    assert folder.files["c.laz"].served == served
+
+
+def test_it_is_merged_like_the_files(server, virtual, clouds, tmp_path):
+    serve_folder(server, [virtual, *clouds])
+    cx.merge([f"{server.url}/all.vpc"], tmp_path / "there.laz", crs=32651)
+    cx.merge(clouds, tmp_path / "here.laz", crs=32651)
+    one, other = (laspy.read(tmp_path / name) for name in ("here.laz", "there.laz"))
+    np.testing.assert_array_equal(one.points.array, other.points.array)
+
+
+def test_a_tiled_merge_can_be_published_and_opened(server, clouds, tmp_path):
+    report = cx.merge(clouds, tmp_path / "tiles", tile_m=40)
+    serve_folder(server, list((tmp_path / "tiles").iterdir()))
+    url, box = f"{server.url}/index.vpc", (UTM50[0] + 90, UTM50[1], UTM50[0] + 150, UTM50[1] + 40)
+    with cx.open(url, bounds=box) as part, cx.open(url) as whole:
+        assert 10 < part.sizes["point"] < report.points_kept == whole.sizes["point"]
+
+
+def test_names_are_resolved_as_addresses_are(server, clouds, tmp_path):
+    plain = {path.name: RangedFile(path.read_bytes()) for path in clouds}
+    page = item("../up%20here/a.laz", 400), item("/b.las?v=2", 401), item("c.laz", 402)
+    catalogue = write_vpc(tmp_path / "x.vpc", list(page))
+    places = {
+        "/one/two/x.vpc?sig=1": RangedFile(catalogue.read_bytes()),
+        "/one/up%20here/a.laz": plain["a.laz"],
+        "/b.las?v=2": plain["b.las"],
+        "/one/two/c.laz": plain["c.laz"],
+    }
+    server.answer = lambda seen: places[seen.path](seen) if seen.path in places else Reply(404)
+    with cx.open(f"{server.url}/one/two/x.vpc?sig=1") as cloud:
+        assert len(cloud.x.to_numpy()) == 1203
+    assert not any("sig=1" in seen.path for seen in server.seen if ".vpc" not in seen.path)
+
+
+def test_another_server_is_asked_only_where_it_is_named_and_gets_no_key(
+    server, other_server, clouds, tmp_path
+):
+    serve_folder(other_server, clouds[:1])
+    path = write_vpc(tmp_path / "x.vpc", [item(f"{other_server.url}/a.laz?own=1", 400)])
+    serve_folder(server, [path])
+    with cx.open(f"{server.url}/x.vpc?X-Signature=abcdef0123") as cloud:
+        assert len(cloud.x.to_numpy()) == 400
+        assert "abcdef" not in repr(cloud) + str(cloud.encoding)
+    assert other_server.seen
+    for seen in other_server.seen:
+        assert seen.path == "/a.laz?own=1"
+        assert set(seen.headers) <= ALLOWED_HEADERS
+
+
+ALLOWED_HEADERS = {
+    "host",
+    "user-agent",
+    "accept",
+    "accept-encoding",
+    "range",
+    "if-range",
+    "connection",
+}
+
+
+@pytest.mark.parametrize(
+    ("href", "words"),
+    [
+        ("//{host}/a.laz?key=secret", "is on another server"),
+        (" http://{host}/a.laz", "is on another server"),
+        ("file:///etc/passwd", "not an http or https address"),
+        ("s3://me:secret@bucket/a.laz?key=secret", "not an http or https address"),
+        ("http:///a.laz", "not an http or https address"),
+        ("https://me:secret@127.0.0.1/a.laz", "holds a user name"),
+        ("//[::1/a.laz", "cannot be read as an address"),
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(server, other_server, tmp_path, href, words):
+    host = other_server.url.removeprefix("http://")
+    path = write_vpc(tmp_path / "x.vpc", [item(href.format(host=host), 400)])
+    serve_folder(server, [path])
+    with pytest.raises((FormatError, ArgumentError), match=words) as caught:
+        cx.open(f"{server.url}/x.vpc")
+    assert "secret" not in str(caught.value)
+    assert not other_server.seen
+
+
+def test_a_file_it_names_that_is_not_there_is_named(server, virtual, clouds):
+    serve_folder(server, [virtual, *clouds[1:]])
+    with pytest.raises(NotFoundError, match=r"/a\.laz answers 404"):
+        cx.open(f"{server.url}/all.vpc")
+
+
+def test_a_large_catalogue_is_fetched_side_by_side(server, clouds, tmp_path):
+    items = [item(f"./{number}.laz", 0, padding="x" * 1000) for number in range(3000)]
+    path = write_vpc(tmp_path / "x.vpc", [item("./a.laz", 400), *items])
+    folder = serve_folder(server, [path, *clouds])
+    with cx.open(f"{server.url}/x.vpc") as cloud:
+        assert cloud.sizes["point"] == 400
+    assert len(folder.files["x.vpc"].ranges) < 6

@@ -1,32 +1,47 @@
-"""A running emulator, and accounts that connect to it without ever waiting."""
+"""What the tests of all services need: an emulator, photos, a ledger, children that can be killed.
+
+A service's own `conftest` says how to connect to it.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-import cupixgeo as cx
 from cupixgeo.emulator import Emulator
-from cupixgeo.net.settings import NetSettings
-from cupixgeo.services.cupix.account import CupixAccount
 from tests.net.conftest import Pauses
+from tests.services.children import Children
+from tests.services.photos import make_photos
 
 
-@pytest.fixture(scope="package")
-def running() -> Iterator[Emulator]:
-    with Emulator(seed=7) as emulator:
-        yield emulator
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger of the test's own, never the user's."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv("CUPIXGEO_STATE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_photos(tmp_path_factory.mktemp("shared") / "photos", 5)
 
 
 @pytest.fixture
-def emu(running: Emulator) -> Iterator[Emulator]:
-    """The emulator of all tests, without faults and with an empty journal."""
-    running.faults.clear()
-    running.journal.clear()
-    yield running
-    running.faults.clear()
+def photos(tmp_path: Path, shared_photos: Path) -> Path:
+    """Photos the test may spoil."""
+    return shutil.copytree(shared_photos, tmp_path / "photos")
+
+
+@pytest.fixture
+def emu() -> Iterator[Emulator]:
+    """An emulator of the test's own."""
+    with Emulator(seed=7) as emulator:
+        yield emulator
 
 
 @pytest.fixture
@@ -35,27 +50,14 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def settings(pauses: Pauses) -> NetSettings:
-    """Patience without waiting: pauses are written down, jitter is one half."""
-    return NetSettings(read_timeout_s=5.0, sleep=pauses, uniform=lambda: 0.5)
-
-
-@pytest.fixture
-def connect(emu: Emulator, settings: NetSettings, tmp_path: Any) -> Iterator[Callable[..., Any]]:
-    """Connect to the emulator, with a cache of the test's own."""
-    opened = []
-
-    def connect(**options: Any) -> CupixAccount:
-        defaults = {"emulator": emu, "settings": settings, "cache_dir": tmp_path / "cache"}
-        account: CupixAccount = cx.connect("cupix", **{**defaults, **options})
-        opened.append(account)
-        return account
-
-    yield connect
-    for account in opened:
-        account.close()
-
-
-@pytest.fixture
-def account(connect: Callable[..., CupixAccount]) -> CupixAccount:
+def account(connect: Callable[..., Any]) -> Any:
+    """An account as the service's `connect` gives it."""
     return connect()
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[Children]:
+    """Other processes that work on jobs."""
+    children = Children(tmp_path)
+    yield children
+    children.close()

@@ -31,7 +31,6 @@ from cupixgeo.services.job_values import JobRequest
 from cupixgeo.services.ledger import Ledger, Phase
 from cupixgeo.services.offer import Argument
 from cupixgeo.services.products import KINDS
-from tests.services.children import Children
 from tests.services.stage import JobStage
 
 ENOUGH_S = 60.0
@@ -43,11 +42,6 @@ class JobContract:
     @pytest.fixture
     def stage(self) -> JobStage:
         raise NotImplementedError("give the contract a stage")
-
-    @pytest.fixture(autouse=True)
-    def state_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setenv("CUPIXGEO_STATE", str(tmp_path / "state"))
-        return tmp_path / "state"
 
     @pytest.fixture
     def account(self, stage: JobStage) -> Iterator[Any]:
@@ -81,12 +75,6 @@ class JobContract:
         return job
 
     @pytest.fixture
-    def children(self, tmp_path: Path) -> Iterator[Children]:
-        children = Children(tmp_path)
-        yield children
-        children.close()
-
-    @pytest.fixture
     def ticking(self, stage: JobStage) -> Iterator[None]:
         """Time goes by at the service while another process waits for it."""
         ended = threading.Event()
@@ -103,12 +91,12 @@ class JobContract:
 
     # -- planning --------------------------------------------------------------------------------
 
-    def test_a_plan_sends_nothing(self, stage, plan, state_folder):
+    def test_a_plan_sends_nothing(self, stage, plan, state):
         made = plan()
         assert len(made.requests())
         assert made.intent.bytes > 0
         assert stage.changes() == stage.made() == stage.uploaded() == 0
-        assert not state_folder.exists()
+        assert not state.exists()
 
     def test_a_plan_shows_requests_and_limits_without_secrets(self, stage, plan):
         made = plan()
@@ -178,8 +166,8 @@ class JobContract:
 
     # -- the ledger ------------------------------------------------------------------------------
 
-    def test_nothing_is_sent_where_the_intent_cannot_be_written(self, stage, plan, state_folder):
-        state_folder.write_text("a file where the ledger's folder should be")
+    def test_nothing_is_sent_where_the_intent_cannot_be_written(self, stage, plan, state):
+        state.write_text("a file where the ledger's folder should be")
         with pytest.raises(errors.JobError, match="CUPIXGEO_STATE"):
             plan().launch()
         assert stage.changes() == 0
@@ -195,12 +183,12 @@ class JobContract:
         assert all(len(file.digests["sha256"]) == 64 for file in files)
         assert stage.uploaded() == 0
 
-    def test_secrets_are_nowhere(self, stage, done, account, state_folder, tmp_path, caplog):
+    def test_secrets_are_nowhere(self, stage, done, account, state, tmp_path, caplog):
         results = done.results(tmp_path / "out")
         frames = (cx.jobs(), done.history(), done.inventory(), results.table)
         shown = [repr(done), done._repr_html_(), repr(account), repr(results), caplog.text]
         shown += [frame.to_csv() for frame in frames]
-        kept = b"".join(path.read_bytes() for path in state_folder.iterdir())
+        kept = b"".join(path.read_bytes() for path in state.iterdir())
         for secret in stage.planted:
             assert secret.encode() not in kept
             assert not any(secret in text for text in shown)

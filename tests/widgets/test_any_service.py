@@ -15,7 +15,7 @@ from cupixgeo.services.driver import JobDriver
 from cupixgeo.widgets.launcher import Launcher
 from tests.services.fakes.driver import FakeAccount
 from tests.services.fakes.service import TOKEN, Service
-from tests.services.jobs.conftest import make_photos
+from tests.services.photos import make_photos
 from tests.widgets.accounts import until
 
 REAL = Path("data/brighton_beach/reference/model.laz").absolute()

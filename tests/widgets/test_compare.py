@@ -82,7 +82,34 @@ def test_one_local_frame_has_a_scene_and_no_map():
 
 def test_a_cloud_without_points_is_said():
     shown = compared(cloud(), cloud().isel(point=slice(0, 0)))
-    assert "no points" in shown.message
+    assert shown.message == "after holds no points, so there is nothing to compare."
+    nowhere = cloud().assign_coords(x=("point", np.full(cloud().sizes["point"], np.nan)))
+    assert "before: none of its" in compared(nowhere, cloud()).message
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"threshold_m": -1}, "threshold_m=-1 is no distance"),
+        ({"max_distance_m": float("nan")}, "max_distance_m=nan is no distance"),
+        ({"threshold_m": 5, "max_distance_m": 1}, "Give a larger max_distance_m"),
+    ],
+)
+def test_distances_that_compare_nothing_are_refused(keywords, words):
+    with pytest.raises(ArgumentError, match=words):
+        cx.widgets.Compare(cloud(), cloud(), **keywords)
+
+
+def test_what_is_no_cloud_is_refused_by_name():
+    with pytest.raises(ArgumentError, match="after is a int"):
+        cx.widgets.Compare(cloud(), 6)
+
+
+def test_clouds_of_two_places_are_said_to_have_nothing_in_common():
+    far = cloud()
+    far = far.assign_coords(x=("point", far["x"].values + 500, far["x"].attrs))
+    assert "No point of the one lies within 2 m of the other" in compared(cloud(), far).message
+    assert "No point" not in compared(cloud(), cloud()).message
 
 
 def test_both_are_drawn_in_the_same_colours():

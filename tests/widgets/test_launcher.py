@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 
 import ipywidgets
 import numpy as np
@@ -13,7 +14,9 @@ import pytest
 import cupixgeo as cx
 from cupixgeo.emulator import Emulator, faults
 from cupixgeo.errors import ArgumentError
+from cupixgeo.net.settings import NetSettings
 from cupixgeo.services.ledger import Ledger, Phase
+from cupixgeo.widgets.job_card import JobCard
 from cupixgeo.widgets.launcher import Launcher
 from tests.widgets.accounts import SERVICES, connect, few_photos, until
 
@@ -253,7 +256,7 @@ def test_a_wrong_input_is_said_beside_its_field(make, service, group, name, raw,
     assert says in field.fault
     others = [f for f in launcher.wishes.form.fields.values() if f.fault and f is not field]
     assert others == []
-    assert "1 to correct" in launcher.wishes.details.get_title(0)
+    assert "1 to correct" in launcher.wishes.details.head.description
     field.reset()
     assert field.fault == launcher.message == ""
 
@@ -379,6 +382,49 @@ def test_a_service_that_dies_while_it_is_sent_to_says_what_is_safe_and_what_to_d
     card._resume.click()
     finish(launcher, card)
     assert len(emu.journal.where(path="*/reconstruction/start", method="POST")) == 1
+
+
+def test_while_a_service_is_away_the_card_says_so_and_that_it_is_tried_again(emu, make):
+    back = threading.Event()
+
+    def sleep(seconds):
+        if emu.journal.where(status=503):
+            assert back.wait(WAIT_S)
+        emu.clock.advance(seconds)
+        time.sleep(0.002)
+
+    settings = NetSettings(attempts=1, now=emu.clock.now, sleep=sleep)
+    launcher = make("flighthub", account=connect(emu, "flighthub", settings=settings))
+    emu.faults.add(faults.server_error(503), service="flighthub", path="*/models/*", method="GET")
+    card = launch(launcher)
+    until(lambda: "It is tried again without your doing" in card.text)
+    assert "503" in card.text
+    back.set()
+    until(lambda: "tried again" not in card.text)
+    finish(launcher, card)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watch_that_breaks_says_so_and_the_next_click_watches_again(make, monkeypatch):
+    launcher = make("openscan")
+    refresh = JobCard.refresh
+    broken = threading.Event()
+
+    def breaks(card):
+        if threading.current_thread().name == "cupixgeo-watch-jobs" and not broken.is_set():
+            broken.set()
+            raise RuntimeError("no such thing")
+        refresh(card)
+
+    monkeypatch.setattr(JobCard, "refresh", breaks)
+    launcher.launch.click()
+    until(lambda: "no such thing" in launcher.message)
+    assert "Please report it" in launcher.message
+    (card,) = launcher.jobs.cards.values()
+    until(lambda: card.job.state.is_final)
+    launcher.jobs.refresh()
+    assert launcher.jobs.wait(WAIT_S)
+    assert "cx-chip-done" in card._head.value
 
 
 def test_another_launcher_finds_the_job_and_goes_on_with_it(emu, make):

@@ -40,6 +40,14 @@ ANSWER = """async () => {
 }"""
 
 
+LOST = """() => {
+    const all = [...document.querySelectorAll(".cx-launcher, .cx-launcher *")];
+    return ["::before", "::after"].every(end => all.map(part => getComputedStyle(part, end).content)
+        .filter(text => text.includes("kernel behind this widget is gone")).length === 1);
+}"""
+"""A lost kernel is said above and below the launcher, and not once for each of its parts."""
+
+
 class Heard(Emulator):
     """An emulator that keeps the bodies it receives."""
 
@@ -146,7 +154,9 @@ def test_dji_from_a_folder_to_the_result_by_clicking(notebook, emu, tmp_path):
 def test_altizure_from_a_folder_to_the_result_by_clicking(notebook, emu):
     page = notebook("altizure", theme="dark")
     look(page)
-    page.page.locator(".cx-details .jupyter-widget-Collapse-header").click()
+    page.page.locator(".cx-ticks input").last.focus()
+    page.page.keyboard.press("Tab")  # parameters are reached without a mouse
+    page.page.keyboard.press("Enter")
     visibility = page.page.get_by_label("visibility")
     visibility.select_option(label="unlisted")
     wrong = page.page.get_by_label("photo url")
@@ -178,6 +188,7 @@ def test_a_job_is_found_again_after_the_kernel_was_lost(notebook, emu):
     page.page.locator("button.cx-launch").click()
     page.page.locator(".cx-chip-queued, .cx-chip-running").first.wait_for()
     page.restart_kernel()
+    page.page.wait_for_function(LOST)
     page.command("notebook:run-all-cells")
     page.wait_for_text(".cx-job-words", "goes on at the service; Resume follows it")
     page.page.locator("button.cx-resume").click()

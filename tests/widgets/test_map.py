@@ -4,7 +4,9 @@ import io
 import json
 from importlib.resources import files
 from itertools import pairwise
+from threading import Event
 
+import ipyleaflet
 import numpy as np
 import pandas as pd
 import PIL.Image
@@ -14,6 +16,8 @@ from pyproj import CRS, Transformer
 import cupixgeo as cx
 from cupixgeo.errors import ArgumentError, CloudError, CrsError, FrameError
 from cupixgeo.formats.extent import read_area
+from cupixgeo.progress import Progress
+from cupixgeo.widgets import map_clouds, map_reading, map_things, reading
 from cupixgeo.widgets.aoi import Aoi
 from cupixgeo.widgets.map import Map
 from cupixgeo.widgets.map_companion import land
@@ -94,11 +98,100 @@ def test_what_cannot_be_placed_is_said_and_the_rest_is_shown():
 def test_a_cloud_without_points_or_coordinates_is_said():
     empty = cloud().isel(point=slice(0, 0))
     nowhere = cloud().assign_coords(x=("point", np.full(2000, np.nan)))
-    for wrong in (empty, nowhere):
-        assert "holds no points" in Map(wrong).message
+    assert Map(empty).message == "scan.laz holds no points, so there is nothing to show."
+    assert "scan.laz: none of its 2,000 points has finite coordinates" in Map(nowhere).message
+    holes = cloud().assign_coords(x=("point", np.where(np.arange(2000) < 7, np.nan, cloud().x)))
+    shown = Map(holes)
+    assert "7 of 2,000 points have no finite coordinates" in shown.message
+    assert len(shown.layers) == 2
+
+
+def test_what_is_no_table_of_numbers_is_said():
+    assert "do not hold numbers" in Map(table(lat_deg="north")).message
+    assert "has no rows" in Map(table().iloc[:0]).message
+    with pytest.raises(ArgumentError, match=r"gcps= is a list.*pandas.DataFrame"):
+        Map(cloud(), gcps=[(1, 2)])
+    with pytest.raises(ArgumentError, match="height_px=-3"):
+        Map(height_px=-3)
+
+
+# -- large clouds ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def halted(monkeypatch):
+    """Clouds are large, and their reading stops half way until the event is set."""
+    go, halfway = Event(), Event()
+    whole = map_clouds.top_view
+
+    def view(reader, *, progress):
+        progress(Progress("picture", 1_500_000, 3_000_000))
+        halfway.set()
+        assert go.wait(20)
+        progress(Progress("picture", 3_000_000, 3_000_000))
+        return whole(reader, progress=progress)
+
+    monkeypatch.setattr(map_things, "QUICK_POINTS", 100)
+    monkeypatch.setattr(map_reading, "AT_ONCE_S", 0.0)
+    monkeypatch.setattr(reading, "PAUSE_S", -1.0)
+    monkeypatch.setattr(map_clouds, "top_view", view)
+    yield go, halfway
+    go.set()
+
+
+def test_a_large_cloud_is_read_aside_and_the_map_says_how_far_it_is(halted):
+    go, halfway = halted
+    gcps = pd.DataFrame({"x": [576_700.0], "y": [5_188_130.0]})
+    shown = Map(cloud(), gcps=gcps, aoi=(576_690, 5_188_125, 576_710, 5_188_140))
+    assert halfway.wait(20)
+    assert shown.crs.to_epsg() == UTM
+    assert shown.layers == []
+    assert "Reading scan.laz: 1.5 of 3.0 million points" in shown.message
+    shown.zoom_to("scan.laz")
+    shown.add(table())  # what is quick does not wait for it
+    assert shown.layers == ["panos"]
+    before = shown._companion.fit["serial"]
+    go.set()
+    assert shown.wait(20)
+    assert shown.layers == ["scan.laz", "scan.laz: outline", "panos"]
+    assert shown._companion.fit["serial"] == before + 1, "brought into view when it came"
+    (south, west), _ = shown._companion.fit["bounds"]
+    assert [west, south] == pytest.approx(lon_lat([(576_680, 5_188_120)])[0], abs=1e-5)
+    assert "Reading" not in shown.message
+
+
+def test_what_is_asked_of_a_layer_that_is_being_read_waits_for_it(halted):
+    go, halfway = halted
+    shown = Map({"a": cloud(), "b": cloud()})
+    assert halfway.wait(20)
+    go.set()
+    shown.swipe("a", "b")
+    shown.hide("b: outline")
+    shown.select([0], "a: outline")
+    assert shown.layers == ["a", "a: outline", "b", "b: outline"]
+    with pytest.raises(ArgumentError, match="layer 'c' is not known"):
+        shown.hide("c")
+
+
+def test_a_large_cloud_that_is_taken_away_is_not_read_to_the_end(halted):
+    go, halfway = halted
+    shown = Map(cloud())
+    assert halfway.wait(20)
+    shown.remove("scan.laz")
+    go.set()
+    assert shown.wait(20)
+    assert (shown.layers, shown.message) == ([], "")
 
 
 # -- selection ------------------------------------------------------------------------------------
+
+
+def test_rows_of_one_label_are_selected_together_and_once():
+    shown = Map(table().set_index(pd.Index(["a", "a", "b", "b", "c"])))
+    shown._companion.picked = {"table": "panos", "rows": [0, 4]}
+    assert shown.selection == ("a", "c")
+    assert shown._companion.picked["rows"] == [0, 1, 4]
+    assert len(shown.selected) == 3
 
 
 def test_rows_selected_in_python_go_to_the_browser():
@@ -292,6 +385,15 @@ def test_the_view_holds_all_that_is_shown_or_one_layer():
     shown.zoom_to("panos")
     assert shown._companion.fit["serial"] == serial + 1
     assert shown._companion.fit["bounds"][0] == [46.84, -91.99]
+
+
+def test_a_project_in_feet_has_feet_on_its_scale_bar():
+    def feet(shown):
+        (bar,) = (c for c in shown.map.controls if isinstance(c, ipyleaflet.ScaleControl))
+        return bar.imperial
+
+    assert feet(Map(table(), crs=26851))
+    assert not feet(Map(table()))
 
 
 def test_the_cursors_coordinates_follow_the_view():

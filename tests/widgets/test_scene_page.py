@@ -48,10 +48,11 @@ def test_a_million_points_are_drawn_picked_and_measured(page: LabPage):
     for u, v in places:
         wait_until_drawn(page, MILLION)
         before = page.execute("print(scene.picked)")
+        said = page.page.locator(".cx-scene-readout").inner_text()
         page.page.mouse.click(left + u * width, top + v * tall)
         page.page.wait_for_function(
             "old => document.querySelector('.cx-scene-readout').innerText !== old",
-            arg=page.page.locator(".cx-scene-readout").inner_text(),
+            arg=said,
         )
         assert page.execute("print(scene.picked)") != before
         picked = np.array(eval(page.execute("print(scene.picked.xyz)")))
@@ -110,6 +111,7 @@ def test_shown_twice_it_stays_in_step_and_a_lost_kernel_is_said(page: LabPage):
     page.wait_for_text(".cx-scene-state >> nth=0", "20,000 points")
     first.get_by_role("button", name="Clip").click()
     first.locator(".cx-scene-x-to").fill("500")
+    page.until("scene.clip_bounds is not None", "True")
     low, high = eval(page.execute("print(scene.clip_bounds.tolist())"))
     assert high[0] - low[0] == pytest.approx(50, abs=1)
     assert page.execute("print(scene.color, scene.shown)") == "classification ('a',)\n"

@@ -2,13 +2,16 @@
 
 import base64
 import io
+import re
 import sys
 from types import SimpleNamespace
 
 import ipywidgets
+import nbformat
 import numpy as np
 import PIL.Image
 import pytest
+from nbconvert import HTMLExporter
 
 from cupixgeo.errors import ArgumentError, CloudError
 from cupixgeo.pipeline.picture import encode
@@ -89,11 +92,36 @@ def test_what_is_left_without_a_kernel_is_a_picture_and_a_text():
     assert "A label: hello" in bundle["text/html"]
 
 
+def test_a_page_exported_from_a_notebook_shows_the_picture_on_the_pages_own_ground(monkeypatch):
+    canvas = np.zeros((200, 300, 4), np.uint8)  # transparent but for a disc, as of a scene
+    across, down = np.meshgrid(np.arange(300), np.arange(200))
+    noise = np.random.default_rng(0).integers(0, 255, canvas.shape, np.uint8) | (0, 0, 0, 255)
+    disc = np.hypot(across - 150, down - 100) < 90
+    canvas[disc] = noise[disc]
+    monkeypatch.setattr(Label, "figure", lambda self: encode(canvas, "png"))
+    output = nbformat.v4.new_output("display_data", Label("hello")._repr_mimebundle_())
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=[output])])
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    figure = page.partition("<figure")[2]
+    assert "A label: hello" in figure
+    kind, data = re.findall(r"data:image/(webp|png);base64,([^'\"]+)", figure)[0]
+    assert kind == "webp", "smaller, of a noisy picture"
+    shown = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA"))
+    assert (shown[0, 0, 3], shown[100, 150, 3]) == (0, 255)
+
+
 def test_a_picture_that_fails_is_a_message_and_not_the_end():
     label = Label("no picture")
     bundle = label._repr_mimebundle_()
     assert "image/png" not in bundle
     assert label.message == "there are no points."
+
+
+def test_a_widget_that_was_closed_says_so_where_it_is_shown():
+    label = Label("hello")
+    assert repr(label) == "<cupixgeo Label>"
+    label.close()
+    assert repr(label) == "This Label was closed. Run the code that made it once more."
 
 
 def test_names_are_those_the_user_gave(monkeypatch):

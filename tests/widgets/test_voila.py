@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 
 import pytest
 
 from tests.pages.browser import distinct_colours
 from tests.widgets.labkit import PATIENCE_S, ROOT, LabPage
 
-OWN = "fontawesome"
-"""What Voila's own page asks a content network for: letters for icons, none of which is used."""
+COMMAND = re.search(r"bin/(voila .*?) +#", (ROOT / "notebooks" / "README.md").read_text())[1]
 
 ROW = ".cx-table tbody tr[data-index]"
 
@@ -32,10 +34,11 @@ class Voila:
             **os.environ,
             **{f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in folders},
             "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_PATH": str(installed(home / "prefix") / "share" / "jupyter"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "PYTHONWARNINGS": "ignore",
         }
-        command = [sys.executable, "-m", "voila", "notebooks/04-dashboard.ipynb", "--no-browser"]
+        command = [sys.executable, "-m", *COMMAND.split(), "--no-browser"]
         self._log = home / "voila.log"
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
@@ -62,6 +65,15 @@ class Voila:
             self._server.wait()
 
 
+def installed(prefix):
+    """Put what pip installs outside the package where pip would."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for source, to in wheel["shared-data"].items():
+        shutil.copytree(ROOT / source, prefix / to)
+    return prefix
+
+
 @pytest.fixture
 def voila(tmp_path):
     voila = Voila(tmp_path)
@@ -80,7 +92,6 @@ def test_the_dashboard_is_a_web_application(voila, browser):
         page.page.locator("button.cx-merge").click()
         page.wait_for_text(".cx-result-words", "123,404 points of 123,404 from 1 sources")
         page.page.locator(".cx-launcher button.cx-look").wait_for()
-        assert all(OWN in address for address in page.refused), page.refused
-        assert page.errors == []
+        page.assert_quiet()
     finally:
         page.page.close()

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cupixgeo.formats.las.machine import compiled, load8, load_signed
+from cupixgeo.compiling import compiled
+from cupixgeo.formats.las.machine import load8, load_signed
 
 VOXEL_LEVELS = 7
 """A node is sampled on a grid of 2^7 = 128 voxels a side."""

@@ -10,9 +10,10 @@ Source: M. Isenburg, LASzip (version 3 of the item POINT14).
 
 from __future__ import annotations
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.contexts import CHANGE_AT, POINT_BYTES, RETURNS_AT
 from cupixgeo.formats.las.entropy import TOTAL, init_model
-from cupixgeo.formats.las.machine import compiled, inlined, load8, load16, load64, store64
+from cupixgeo.formats.las.machine import load8, load16, load64, store64
 
 ANGLE_BIT, TIME_BIT, SOURCE_BIT = 3, 4, 5
 """Bits of a change symbol."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.entropy import (
     MAX_LENGTH,
     decode_symbol,
@@ -20,7 +21,7 @@ from cupixgeo.formats.las.entropy import (
     init_model,
     start_decoder,
 )
-from cupixgeo.formats.las.machine import compiled, inlined, load16, store16
+from cupixgeo.formats.las.machine import load16, store16
 from cupixgeo.formats.las.octets import OCTET_STEP, OCTET_SYMBOLS
 from cupixgeo.formats.las.shorts import next_intensity
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.entropy import BITS_SYMBOLS as BITS_SYMBOLS
 from cupixgeo.formats.las.machine import (
-    compiled,
-    inlined,
     load8,
     load16,
     load64,

@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.machine import (
     choose,
-    compiled,
     divide,
-    inlined,
     leading_zeros,
     load8,
     load32,

@@ -7,10 +7,10 @@ Source: LAS 1.4 R15, tables 15 to 18 (point record formats 6 to 8).
 
 from __future__ import annotations
 
+from cupixgeo.compiling import compiled
 from cupixgeo.formats.las.attributes import ANGLE_BIT, SOURCE_BIT, TIME_BIT
 from cupixgeo.formats.las.contexts import CHANGE_AT, CHANNEL_CHANGED, POINT_BYTES, RETURNS_AT
 from cupixgeo.formats.las.machine import (
-    compiled,
     load8,
     load16,
     load32,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.attributes import TIME_BIT, change_bit
 from cupixgeo.formats.las.contexts import BITS_SYMBOLS
 from cupixgeo.formats.las.entropy import (
@@ -36,9 +37,7 @@ from cupixgeo.formats.las.entropy import (
 )
 from cupixgeo.formats.las.machine import (
     choose,
-    compiled,
     divide,
-    inlined,
     load32,
     load64,
     store32,

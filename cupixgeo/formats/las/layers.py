@@ -11,6 +11,7 @@ Source: M. Isenburg, LASzip, item POINT14 version 3 (the compression of LAS 1.4 
 
 from __future__ import annotations
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.contexts import (
     BOTH,
     CHANGE_AT,
@@ -66,8 +67,7 @@ from cupixgeo.formats.las.entropy import (
     start_decoder,
 )
 from cupixgeo.formats.las.machine import (
-    compiled,
-    inlined,
+    choose,
     load8,
     load16,
     load64,
@@ -190,9 +190,11 @@ def decode_layers(layers, work, points, count):
 
     layers: addresses of the layers' first and last bytes (no heights: Z never changes); PADDING
     zeros must follow. work: addresses of the work space (WORK_BYTES), of the first models and of
-    MAPS. points: address of `count` points, the first of them filled.
+    MAPS. points: address of `count` points, the first of them filled. Returns how many bytes of
+    each layer were not read: -1 where more were wanted than there are.
     """
     xy, end, heights, z_end = layers
+    beyond, z_beyond = end + 1, z_end + 1
     place = begin_chunk(work, points)
     value, length, pos = start_decoder(xy)
     z_value, z_length, z_pos = start_decoder(heights)
@@ -201,7 +203,7 @@ def decode_layers(layers, work, points, count):
     for _ in range(1, count):
         point += POINT_BYTES
         place, both, z_model, value, length, pos = decode_plan(
-            work, point, place, end, value, length, pos
+            work, point, place, beyond, value, length, pos
         )
         _, _, m, c = place
         if has_heights:
@@ -210,9 +212,12 @@ def decode_layers(layers, work, points, count):
                 z_model, m + FOR_Z, level, point, z_end, z_value, z_length, z_pos
             )
             store64(c, Z, height)
-            z_pos = min(z_pos, z_end)
+            z_pos = min(z_pos, z_beyond)
         else:
             store32(point, Z_AT, load64(c, Z))
+    if count == 1:
+        return 0, 0
+    return end - pos, choose(has_heights, z_end - z_pos, 0)
 
 
 # ------------------------------------------------------------------------------- encoding

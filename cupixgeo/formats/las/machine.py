@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba as nb
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+
+from cupixgeo.compiling import inlined
 
 BIT, WORD, WIDE = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 FOUR_WORDS = ir.VectorType(WORD, 4)
 LEAST = -(1 << 31)
 NUMBER, TRUTH, NOTHING = types.int64, types.boolean, types.void
-
-compiled = nb.njit(nogil=True, cache=True, error_model="numpy")
-inlined = nb.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 
 
 def emitted(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:

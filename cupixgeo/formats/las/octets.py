@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cupixgeo.compiling import compiled
 from cupixgeo.formats.las.attributes import ONLY, known, return_kind
 from cupixgeo.formats.las.entropy import (
     MAX_LENGTH,
@@ -24,7 +25,7 @@ from cupixgeo.formats.las.entropy import (
     model_bytes,
     start_decoder,
 )
-from cupixgeo.formats.las.machine import compiled, load8, store8
+from cupixgeo.formats.las.machine import load8, store8
 
 OCTET_SYMBOLS = np.int64(256)
 FLAG_SYMBOLS = np.int64(64)

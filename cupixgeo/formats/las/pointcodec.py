@@ -107,9 +107,11 @@ class PointCodec:
         -------
         bool
             False, and nothing of use in `out`, where lazrs has to decide: the points are of several
-            scanner channels, or a layer has too few bytes for them.
+            scanner channels, or a layer has too few bytes for them (coordinates: or too many).
         """
         decoded = self._recoder.decode(chunk, work)
+        if not decoded.whole:
+            return False
         count = len(decoded)
         assert out.shape == (count, self._stride)
         points, at = decoded.points.ctypes.data, out.ctypes.data

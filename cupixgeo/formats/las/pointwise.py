@@ -12,6 +12,7 @@ Source: M. Isenburg, LASzip, items POINT10, GPSTIME11, RGB12 and BYTE, all versi
 
 from __future__ import annotations
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.entropy import (
     BITS_SYMBOLS,
     CORRECTOR_BYTES,
@@ -34,8 +35,6 @@ from cupixgeo.formats.las.entropy import (
 from cupixgeo.formats.las.layers import decode_height, decode_step, encode_height, encode_step
 from cupixgeo.formats.las.machine import (
     choose,
-    compiled,
-    inlined,
     load8,
     load16,
     load32,
@@ -389,8 +388,10 @@ def decode_points(source, end, head, kind, space, points, log, count):
     address of the first point's record. kind: whether there is GPS time, whether there is colour,
     count of extra bytes. space: addresses of the work space, the first models and MAPS. points:
     address of `count` points, the first of them filled. log: address of `log_room` bytes a point.
+    Returns how many bytes were not read: -1 where more were wanted than there are.
     """
     encoding = False
+    beyond = end + 1
     work = begin_chunk(space, head, points, kind[2])
     m, c, maps = work
     value, length, pos = start_decoder(source)
@@ -418,9 +419,10 @@ def decode_points(source, end, head, kind, space, points, log, count):
             model, m + FOR_Z, level, point, end, value, length, pos
         )
         log, value, length, pos = code_rest(
-            encoding, kind, work, end, (log, value, length, min(pos, end))
+            encoding, kind, work, end, (log, value, length, min(pos, beyond))
         )
-        state = log, value, length, min(pos, end)
+        state = log, value, length, min(pos, beyond)
+    return choose(count == 1, 0, end - pos)
 
 
 @compiled

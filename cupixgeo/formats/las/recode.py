@@ -11,7 +11,7 @@ count a layer, the layers).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
@@ -42,6 +42,10 @@ what they point to is not in the file's points."""
 
 WAVEFORM_BYTES = 29
 
+MOST_UNREAD = 4
+"""[byte] What may be left of a layer when its last point was decoded: as many as coders write at
+its end for decoders to look ahead at. Those of LASzip, lazrs and PDAL leave none."""
+
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -57,11 +61,15 @@ class DecodedChunk:
         The first point's record.
     layers : tuple of ndarray, each of shape (bytes,), uint8
         All layers as they were.
+    whole : bool
+        Whether the coordinate layers have just the bytes the points took; where not, they are
+        damaged, and the points are not what was measured.
     """
 
     points: npt.NDArray[np.int32]
     head: Bytes
     layers: tuple[Bytes, ...]
+    whole: bool = True
 
     def __len__(self) -> int:
         return len(self.points)
@@ -80,6 +88,11 @@ class DecodedChunk:
     def returns(self) -> Bytes:
         """Return number, number of returns above bit 4: shape (n,), uint8."""
         return self.points.view(np.uint8)[:, RETURNS_AT]
+
+
+def was_whole(unread: int) -> bool:
+    """Whether so many unread bytes are what an encoder leaves: -1 is too few in all."""
+    return 0 <= unread <= MOST_UNREAD
 
 
 class Workspace:
@@ -158,13 +171,13 @@ class ChunkRecoder:
         source[: len(xy)], source[len(xy) : z_at] = xy, 0
         source[z_at:-PADDING], source[-PADDING:] = heights, 0
         at = source.ctypes.data
-        decode_layers(
+        unread = decode_layers(
             (at, at + len(xy), at + z_at, at + z_at + len(heights)),
             work.models(tabled=True),
             points.ctypes.data,
             count,
         )
-        return decoded
+        return replace(decoded, whole=all(map(was_whole, unread)))
 
     def encode(
         self, chunk: DecodedChunk, work: Workspace | None = None, *, source_id: int | None = None

@@ -10,7 +10,7 @@ Source: M. Isenburg, LASzip (chunks of points: the first as it is, then the symb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -27,12 +27,16 @@ from cupixgeo.formats.las.pointmodels import (
     work_bytes,
 )
 from cupixgeo.formats.las.pointwise import decode_points, encode_points
-from cupixgeo.formats.las.recode import Bytes, Workspace
+from cupixgeo.formats.las.recode import Bytes, Workspace, was_whole
 
 FLAGS_BYTE, SOURCE_BYTE = 14, 18
 """Bytes of a point record of formats 0 to 3 (LAS 1.2, table 4.5)."""
 
 WITH_TIME, WITH_COLOUR = frozenset({1, 3}), frozenset({2, 3})
+
+AHEAD_BYTES = 4 * PADDING
+"""Zeros behind a chunk: what one point of a damaged one may take more than there is; besides, two
+an extra byte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +51,15 @@ class DecodedPoints:
         The first point's record.
     log : ndarray, shape (bytes,), uint8
         All other symbols, in their order.
+    whole : bool
+        Whether the chunk has just the bytes the points took; where not, it is damaged, and the
+        points are not what was measured.
     """
 
     points: npt.NDArray[np.int32]
     head: Bytes
     log: Bytes
+    whole: bool = True
 
     def __len__(self) -> int:
         return len(self.points)
@@ -105,9 +113,9 @@ class PointRecoder:
         points[0, :3] = decoded.head[:12].view("<i4")
         decoded.returns[0] = decoded.head[FLAGS_BYTE] & 7
         size = len(chunk) - self._record_length
-        source = work.buffer("source", size + PADDING)
+        source = work.buffer("source", size + AHEAD_BYTES + 2 * self._extra_bytes)
         source[:size], source[size:] = chunk[self._record_length :], 0
-        decode_points(
+        unread = decode_points(
             source.ctypes.data,
             source.ctypes.data + size,
             decoded.head.ctypes.data,
@@ -117,7 +125,7 @@ class PointRecoder:
             log.ctypes.data,
             count,
         )
-        return decoded
+        return replace(decoded, whole=was_whole(unread))
 
     def encode(
         self, chunk: DecodedPoints, work: Workspace | None = None, *, source_id: int | None = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from cupixgeo.compiling import compiled, inlined
 from cupixgeo.formats.las.attributes import ANGLE_BIT, TIME_BIT, change_bit, return_kind
 from cupixgeo.formats.las.entropy import (
     CORRECTOR_BYTES,
@@ -23,7 +24,7 @@ from cupixgeo.formats.las.entropy import (
     model_bytes,
     start_decoder,
 )
-from cupixgeo.formats.las.machine import compiled, inlined, load16, store16
+from cupixgeo.formats.las.machine import load16, store16
 
 BITS_SYMBOLS = np.int64(17)
 """Bit counts of a 16-bit corrector, zero included."""

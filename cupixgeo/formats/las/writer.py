@@ -54,6 +54,12 @@ class ChunkPlan:
 
     points: int | None
 
+    @classmethod
+    def of(cls, points: Sequence[int]) -> ChunkPlan:
+        """Plan for chunks of so many points each, one after the other; at least one."""
+        uniform = len(set(points[:-1])) <= 1 and points[-1] <= points[0]
+        return cls(points[0] if uniform else None)
+
 
 @dataclass(frozen=True, eq=False)
 class LazChunk:

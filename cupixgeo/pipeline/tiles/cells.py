@@ -54,7 +54,7 @@ class KnownCells:
 
 def known_cells(job: TileJob, source: TileSource) -> KnownCells | None:
     """Read the octree of a COPC source; None where it does not account for all points."""
-    with closing(CopcReader(source.path, crs=source.chain.source)) as reader:
+    with closing(CopcReader(source.where, crs=source.chain.source)) as reader:
         cells, step = reader.cells, np.abs(reader.facts.scales)
     if int(cells.points.sum()) != source.points:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from cupixgeo.formats.registry import open_reader
 from cupixgeo.pipeline.inputs import points_of
 from cupixgeo.pipeline.selection import Selection
 from cupixgeo.pipeline.sieve import Sieve
-from cupixgeo.pipeline.stamp import FileStamp
+from cupixgeo.pipeline.stamp import open_again
 from cupixgeo.pipeline.steps import StepMover
 from cupixgeo.pipeline.tiles.lattice import IntArray
 from cupixgeo.pipeline.tiles.values import TileJob, TileSource
@@ -131,16 +131,15 @@ def open_unchanged(source: TileSource) -> Iterator[PointReader]:
     ------
     SourceChangedError
         It is not.
-    CloudError
+    CloudError, ServiceError, TransferError
         It cannot be read.
     """
-    # A file has one size and time wherever it is seen from, but not always one inode.
-    stamp = replace(source.stamp, inode=FileStamp.of(source.path).inode)
-    stamp.check(source.path, source.label)
+    where, label = source.where, source.label
+    stamp = source.stamp.elsewhere(where)
     with (
-        stamp.reading(source.path, source.label),
-        points_of(source.label),
-        open_reader(source.path, crs=source.chain.source) as reader,
+        stamp.reading(where, label),
+        points_of(label),
+        open_reader(open_again(where, stamp, label), crs=source.chain.source) as reader,
     ):
         yield reader
 

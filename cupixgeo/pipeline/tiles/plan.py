@@ -177,7 +177,7 @@ def _check_spacing(options: TileOptions) -> None:
 
 
 def _source(plan: MergePlan, planned: PlannedInput, number: int, fitting: Fitting) -> TileSource:
-    grid, path = plan.grid, planned.info.path.resolve()
+    grid = plan.grid
     box = placed_box(planned)
     if plan.selection is not None and plan.selection.area is not None:
         area = plan.selection.area
@@ -193,7 +193,7 @@ def _source(plan: MergePlan, planned: PlannedInput, number: int, fitting: Fittin
     return TileSource(
         number=number,
         label=planned.source.label,
-        path=path,
+        where=planned.source.address or planned.info.path.resolve(),
         chain=planned.chain,
         fitted=fitting(planned),
         placed=grid_around(grid, low, high),
@@ -235,8 +235,8 @@ def _fingerprint(selection: Selection | None) -> str:
 def _identity_of(planned: PlannedInput) -> dict[str, Any]:
     return {
         "name": planned.source.label,
-        "path": str(planned.info.path.resolve()),
+        "path": planned.place,
         "bytes": planned.stamp.size_bytes,
-        "time_of_change": planned.stamp.changed_ns,
+        "time_of_change": planned.stamp.mark,
         "operation": planned.chain.to_dict(),
     }

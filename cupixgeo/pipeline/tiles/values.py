@@ -5,18 +5,18 @@ Must not know files beyond their names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from pyproj import CRS
 
 from cupixgeo.cloud.schema import FloatArray
 from cupixgeo.formats.las.records import RecordLayout
+from cupixgeo.formats.opening import Where
 from cupixgeo.geodesy.chain import Chain
 from cupixgeo.geodesy.interpolant import Interpolant
 from cupixgeo.pipeline.grid import OutputGrid
 from cupixgeo.pipeline.selection import Selection
-from cupixgeo.pipeline.stamp import FileStamp
+from cupixgeo.pipeline.stamp import Stamp
 from cupixgeo.pipeline.tiles.lattice import IntArray, ShiftedGrid, TileLattice
 
 
@@ -64,8 +64,8 @@ class TileSource:
         From 1, in the order of the merge.
     label : str
         What messages call it.
-    path : Path
-        The file; all machines see it under this name.
+    where : path or str
+        The file, or its address; all machines see it under this name.
     chain : Chain
         From the file's frame to the output CRS.
     fitted : Interpolant or None
@@ -74,18 +74,18 @@ class TileSource:
         Grid its points are rounded to.
     points : int
         Of the file.
-    stamp : FileStamp
+    stamp : FileStamp or AddressStamp
         What the file was when it was planned.
     """
 
     number: int
     label: str
-    path: Path
+    where: Where = field(repr=False)
     chain: Chain
     fitted: Interpolant | None
     placed: ShiftedGrid
     points: int
-    stamp: FileStamp
+    stamp: Stamp
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ Sources: altizure/dev-docs en/api.md (one endpoint, POST of ``query`` and ``vari
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -66,13 +66,6 @@ def operation(name: str) -> Operation:
     head = _HEAD.search(text)
     assert head is not None  # every file begins with one named operation; a test looks
     return Operation(head[2], text, head[1] == "query" or name in REPEATABLE)
-
-
-def operation_names() -> Iterator[str]:
-    """Yield the names of all operations."""
-    for file in (resources.files(__package__) / "operations").iterdir():
-        if file.name.endswith(".graphql"):
-            yield file.name.removesuffix(".graphql")
 
 
 class Api:

@@ -25,7 +25,7 @@ from cupixgeo.net.body import Body
 from cupixgeo.net.secret import Secret
 from cupixgeo.progress import Progress, ProgressFn
 from cupixgeo.services.altizure.places import choose_place
-from cupixgeo.services.job_values import split
+from cupixgeo.services.upload_values import split
 
 if TYPE_CHECKING:
     from cupixgeo.services.altizure.account import AltizureAccount

@@ -31,12 +31,13 @@ from cupixgeo.net.multipart import MultipartForm
 from cupixgeo.net.session import Session
 from cupixgeo.net.upload import Uploader
 from cupixgeo.progress import ProgressFn
-from cupixgeo.services.driver import JobDriver, JobRecord
-from cupixgeo.services.job_state import JobState
-from cupixgeo.services.job_values import (
+from cupixgeo.services.driver import (
     Attachment,
     Intent,
+    JobDriver,
+    JobRecord,
     JobRequest,
+    JobState,
     Json,
     LimitCheck,
     Lookup,

@@ -27,8 +27,9 @@ from cupixgeo.net.transfer import Expected, download
 from cupixgeo.net.upload import Uploader
 from cupixgeo.progress import ProgressFn
 from cupixgeo.services.bundle import Bundle
-from cupixgeo.services.job_values import Part, SourceFile
+from cupixgeo.services.job_values import SourceFile
 from cupixgeo.services.nodeodm import wire
+from cupixgeo.services.upload_values import Part
 
 ALL = "all.zip"
 SEED = "seed.zip"

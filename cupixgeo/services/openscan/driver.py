@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,15 +28,15 @@ from cupixgeo.errors import (
 from cupixgeo.net.body import Body
 from cupixgeo.net.secret import Secret
 from cupixgeo.net.session import Session
-from cupixgeo.net.upload import Uploader
 from cupixgeo.progress import ProgressFn
-from cupixgeo.services.bundle import DIGESTS, Bundle, bundle_size
-from cupixgeo.services.driver import JobDriver, JobRecord
-from cupixgeo.services.job_state import JobState
-from cupixgeo.services.job_values import (
+from cupixgeo.services.bundle import bundle_size
+from cupixgeo.services.bundle_driver import BundleDriver
+from cupixgeo.services.driver import (
     Cost,
     Intent,
+    JobRecord,
     JobRequest,
+    JobState,
     Json,
     LimitCheck,
     Lookup,
@@ -68,7 +67,7 @@ _HEADERS = {"Content-Type": "application/octet-stream"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-class OpenScanDriver(JobDriver):
+class OpenScanDriver(BundleDriver):
     """One job at OpenScanCloud.
 
     Parameters
@@ -80,27 +79,15 @@ class OpenScanDriver(JobDriver):
     """
 
     service = "openscan"
-    digests = DIGESTS
     poll = Poll(first_s=30.0, longest_s=60.0)
     wants_positions = False
 
     def __init__(self, session: Session, *, assume: OpenScanSettings) -> None:
-        self._session = session
+        super().__init__(session)
         self._assume = assume
-        self._uploader = Uploader(
-            service=self.service,
-            settings=session.settings,
-            plain_http=not session.is_encrypted,
-        )
         self._links: tuple[Secret, ...] = ()
-        self._bundle: Bundle | None = None
         self._without_link = 0
         self._absences = 0
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Close the connections to the storage."""
-        self._uploader.close()
 
     # -- planning --------------------------------------------------------------------------------
 
@@ -219,13 +206,6 @@ class OpenScanDriver(JobDriver):
         """Give the one item there is, the zip of all photos."""
         size = bundle_size(job.intent.files)
         yield UploadItem("upload", "the zip of all photos", size, _parts(job.intent))
-
-    def body(self, job: JobRecord, item: UploadItem, part: Part) -> Body:
-        """Give the bytes of a part of the zip."""
-        with self._lock:
-            if self._bundle is None:
-                self._bundle = Bundle(job.intent.files, name=item.name)
-        return self._bundle.body(part)
 
     def send(self, job: JobRecord, item: UploadItem, part: Part, body: Body) -> Receipt:
         """Send one part through its one-time link."""
@@ -373,9 +353,6 @@ class OpenScanDriver(JobDriver):
                 f"part {part.number} of project {self._project(job)} arrived with other bytes than "
                 "were sent, and its link is used up: the upload begins again."
             )
-
-    def __repr__(self) -> str:
-        return f"<OpenScanDriver {self._session.base_url}>"
 
 
 def _parts(intent: Intent) -> tuple[Part, ...]:

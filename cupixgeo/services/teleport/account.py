@@ -1,6 +1,7 @@
 """The Teleport account: captures, their metadata and models, and the way to make new ones.
 
-Each method is thin: pages are in `wire`, metadata in `metadata` and `files`, jobs in `driver`.
+Each method is thin: pages are in `wire`, metadata in `metadata` and `files`, their rows in `rows`,
+jobs in `driver`.
 
 Sources: Teleport API specification page; API documentation, *authentication*, *manage captures*,
 *capture metadata*.
@@ -24,6 +25,7 @@ from cupixgeo.progress import ProgressFn
 from cupixgeo.services.base import AccountOptions, JobAccount
 from cupixgeo.services.teleport import files, wire
 from cupixgeo.services.teleport.metadata import Camera, Metadata, MetadataV2
+from cupixgeo.services.teleport.rows import camera_rows, model_rows
 from cupixgeo.services.teleport.schema import CAMERAS, CAPTURES, MODELS
 from cupixgeo.services.teleport.settings import TeleportSettings
 
@@ -265,22 +267,7 @@ class TeleportAccount(JobAccount):
             One row each; with `lod`, those with ``is_leaf`` together are the finest whole.
         """
         metadata = self.metadata(id, profile=profile, quality=quality, lod=lod)
-        leaves = {model.number for model in metadata.leaves}
-        rows = []
-        for model in metadata.models:
-            row: dict[str, Any] = {
-                "number": model.number,
-                "profile": metadata.profile,
-                "id": model.id,
-                "parent": model.parent,
-                "is_leaf": model.number in leaves,
-                "size": model.size,
-            }
-            for corner, side in zip(model.box or (), ("min", "max"), strict=False):
-                row |= {f"{axis}_{side}": v for axis, v in zip("xyz", corner, strict=True)}
-            row |= dict(zip(("near", "far"), model.resolution_range or (), strict=False))
-            rows.append(row)
-        return MODELS.to_frame(rows, service=self.service)
+        return MODELS.to_frame(model_rows(metadata), service=self.service)
 
     def cameras(self, id: str, *, coord_system: str | None = None) -> pd.DataFrame:
         """List where the photos of a finished capture were taken, in the capture's own frame.
@@ -299,18 +286,7 @@ class TeleportAccount(JobAccount):
         else:
             about = self.metadata_v2(id, coord_system=coord_system)
             found = files.ask_cameras(self.session, about)
-        rows = []
-        for number, camera in enumerate(found):
-            row: dict[str, Any] = {
-                "number": number,
-                "image_name": camera.image_name or None,
-                "matrix": camera.matrix,
-                "numbers": camera.numbers,
-            }
-            if camera.position is not None:
-                row |= dict(zip("xyz", camera.position.tolist(), strict=True))
-            rows.append(row)
-        return CAMERAS.to_frame(rows, service=self.service)
+        return CAMERAS.to_frame(camera_rows(found), service=self.service)
 
     def download(
         self,

@@ -10,7 +10,6 @@ Sources: Teleport API specification page (create, create-upload-url, uploaded); 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,14 +26,15 @@ from cupixgeo.errors import (
 from cupixgeo.net.body import Body
 from cupixgeo.net.secret import Secret
 from cupixgeo.net.session import Session
-from cupixgeo.net.upload import Stored, Uploader
+from cupixgeo.net.upload import Stored
 from cupixgeo.progress import ProgressFn
-from cupixgeo.services.bundle import DIGESTS, Bundle, bundle_size
-from cupixgeo.services.driver import JobDriver, JobRecord
-from cupixgeo.services.job_state import JobState
-from cupixgeo.services.job_values import (
+from cupixgeo.services.bundle import bundle_size
+from cupixgeo.services.bundle_driver import BundleDriver
+from cupixgeo.services.driver import (
     Intent,
+    JobRecord,
     JobRequest,
+    JobState,
     Json,
     LimitCheck,
     Lookup,
@@ -71,7 +71,7 @@ between two of its pages can hide one."""
 _FILMS = frozenset({".mp4"})
 
 
-class TeleportDriver(JobDriver):
+class TeleportDriver(BundleDriver):
     """One job at Teleport.
 
     Parameters
@@ -83,25 +83,13 @@ class TeleportDriver(JobDriver):
     """
 
     service = "teleport"
-    digests = DIGESTS
     poll = Poll(first_s=10.0, longest_s=30.0)
     whole_inputs = _FILMS
 
     def __init__(self, session: Session, *, assume: TeleportSettings) -> None:
-        self._session = session
+        super().__init__(session)
         self._assume = assume
-        self._uploader = Uploader(
-            service=self.service,
-            settings=session.settings,
-            plain_http=not session.is_encrypted,
-        )
-        self._bundle: Bundle | None = None
         self._absences = 0
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Close the connections to the storage."""
-        self._uploader.close()
 
     # -- planning --------------------------------------------------------------------------------
 
@@ -194,15 +182,6 @@ class TeleportDriver(JobDriver):
         file = job.intent.files[0].index if _is_film(job.intent) else None
         size = _size(job.intent)
         yield UploadItem("upload", self._name(job.intent), size, split(size, chunk), file)
-
-    def body(self, job: JobRecord, item: UploadItem, part: Part) -> Body:
-        """Give the bytes of a part, of the film or of the zip."""
-        if item.file is not None:
-            return super().body(job, item, part)
-        with self._lock:
-            if self._bundle is None:
-                self._bundle = Bundle(job.intent.files, name=item.name)
-        return self._bundle.body(part)
 
     def send(self, job: JobRecord, item: UploadItem, part: Part, body: Body) -> Receipt:
         """Ask for a link and send one part through it."""
@@ -389,9 +368,6 @@ class TeleportDriver(JobDriver):
                 f"capture {self._eid(job)} wants {size} bytes in {parts} parts of {chunk!r} bytes, "
                 f"which is not what can be sent (at most {most} parts): report it."
             )
-
-    def __repr__(self) -> str:
-        return f"<TeleportDriver {self._session.base_url}>"
 
 
 def _is_film(intent: Intent) -> bool:

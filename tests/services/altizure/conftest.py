@@ -1,18 +1,20 @@
-"""An emulated Altizure of the test's own, small photos, and accounts that never wait."""
+"""An emulated Altizure, and accounts that never wait."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cupixgeo.emulator import Emulator
 from cupixgeo.emulator.altizure import AltizureService
 from cupixgeo.services.altizure.account import AltizureAccount
+from cupixgeo.services.job import Job
 from tests.net.conftest import Pauses
-from tests.services.jobs.conftest import make_photos
 from tests.services.patient import patient_accounts
+from tests.services.photos import make_photos
 
 
 @pytest.fixture(scope="package")
@@ -21,34 +23,11 @@ def shared_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def photos(tmp_path: Path, shared_photos: Path) -> Path:
-    """Four photos the test may spoil."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for path in shared_photos.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator(seed=7) as emulator:
-        yield emulator
-
-
-@pytest.fixture
 def at(emu: Emulator) -> AltizureService:
     """The emulated service itself."""
     service = emu.service("altizure")
     assert isinstance(service, AltizureService)
     return service
-
-
-@pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ledger of the test's own."""
-    monkeypatch.setenv("CUPIXGEO_STATE", str(tmp_path / "state"))
-    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -61,5 +40,14 @@ def connect(
 
 
 @pytest.fixture
-def account(connect: Callable[..., AltizureAccount]) -> AltizureAccount:
-    return connect()
+def launch(account: AltizureAccount, photos: Path) -> Iterator[Callable[..., Job]]:
+    """Launch a job on small photos, and close it in the end."""
+    launched: list[Job] = []
+
+    def launch(by: AltizureAccount = account, **options: Any) -> Job:
+        launched.append(by.plan(photos, name="Pier", **options).launch(workers=2))
+        return launched[-1]
+
+    yield launch
+    for job in launched:
+        job.close()

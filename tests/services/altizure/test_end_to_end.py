@@ -10,22 +10,14 @@ import pytest
 import cupixgeo as cx
 from cupixgeo.emulator.world import data_folder
 from tests.services.altizure.stage import AltizureStage
-from tests.services.children import Children
 
 PHOTOS = data_folder() / "images"
 ENOUGH_S = 60.0
 
 
 @pytest.fixture
-def stage(emu, state):
+def stage(emu):
     return AltizureStage(emu, PHOTOS)
-
-
-@pytest.fixture
-def children(tmp_path):
-    children = Children(tmp_path)
-    yield children
-    children.close()
 
 
 def uploads(emu):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from graphql import (
@@ -24,9 +25,9 @@ from cupixgeo.emulator.altizure.service import room_schema, schema, schema_text
 from cupixgeo.errors import ArgumentError
 from cupixgeo.services.altizure import graphql
 from cupixgeo.services.altizure.conventions import Conventions
-from cupixgeo.services.altizure.graphql import Api, operation, operation_names
+from cupixgeo.services.altizure.graphql import Api, operation
 
-NAMES = sorted(operation_names())
+NAMES = sorted(path.stem for path in Path(graphql.__file__).parent.glob("operations/*.graphql"))
 OTHER_SHAPES = {
     "coupons_list": ("  ): CouponConnection", "  ): [Coupon]"),
     "pre_start_scalar": ("options: StartOptions): Project", "options: StartOptions): Boolean"),

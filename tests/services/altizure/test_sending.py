@@ -14,24 +14,6 @@ from cupixgeo.emulator import faults
 ENOUGH_S = 60.0
 
 
-@pytest.fixture(autouse=True)
-def _state(state):
-    """Keep every job in a ledger of the test's own."""
-
-
-@pytest.fixture
-def launch(account, photos):
-    launched = []
-
-    def launch(by=account, **options):
-        launched.append(by.plan(photos, name="Pier", **options).launch(workers=2))
-        return launched[-1]
-
-    yield launch
-    for job in launched:
-        job.close()
-
-
 def project_of(at, job):
     return next(p for p in at.store.projects.values() if p.name.startswith("Pier cx-"))
 

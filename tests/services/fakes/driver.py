@@ -35,6 +35,7 @@ from cupixgeo.services.driver import (
     RemoteStatus,
     UploadCheck,
     UploadItem,
+    split,
 )
 from cupixgeo.services.offer import Offer, arguments_of
 from cupixgeo.services.products import kind_of_name
@@ -181,7 +182,8 @@ class FakeDriver(JobDriver):
     def items(self, job: JobRecord) -> Iterable[UploadItem]:
         size = job.intent.parameters["part_bytes"]
         if job.intent.parameters["bundle"]:
-            yield self._zip(job).item(part_bytes=size)
+            bundle = self._zip(job)
+            yield UploadItem("bundle", bundle.name, bundle.size, split(bundle.size, size))
         else:
             for file in job.intent.files:
                 yield UploadItem.of_file(file, part_bytes=size)

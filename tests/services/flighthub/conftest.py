@@ -1,4 +1,4 @@
-"""An emulated FlightHub of the test's own, small photos, and accounts that never wait."""
+"""An emulated FlightHub, and accounts that never wait."""
 
 from __future__ import annotations
 
@@ -10,31 +10,16 @@ import pytest
 
 from cupixgeo.emulator import Emulator
 from cupixgeo.services.flighthub.account import FlightHubAccount
+from cupixgeo.services.job import Job
 from tests.net.conftest import Pauses
-from tests.services.jobs.conftest import make_photos
 from tests.services.patient import patient_accounts
 
 
-@pytest.fixture(scope="package")
-def shared_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_photos(tmp_path_factory.mktemp("flighthub") / "photos", 5)
-
-
 @pytest.fixture
-def photos(tmp_path: Path, shared_photos: Path) -> Path:
-    """Five photos the test may spoil."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for path in shared_photos.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator(seed=7) as emulator:
-        emulator.service("flighthub").rules.every_nth_point = 400
-        yield emulator
+def emu(emu: Emulator) -> Emulator:
+    """An emulator of the test's own, whose clouds are small."""
+    emu.service("flighthub").rules.every_nth_point = 400
+    return emu
 
 
 @pytest.fixture
@@ -48,14 +33,6 @@ def rules(service: Any) -> Any:
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ledger of the test's own."""
-    folder = tmp_path / "state"
-    monkeypatch.setenv("CUPIXGEO_STATE", str(folder))
-    return folder
-
-
-@pytest.fixture
 def connect(
     emu: Emulator, pauses: Pauses, tmp_path: Path
 ) -> Iterator[Callable[..., FlightHubAccount]]:
@@ -65,5 +42,18 @@ def connect(
 
 
 @pytest.fixture
-def account(connect: Callable[..., FlightHubAccount]) -> FlightHubAccount:
-    return connect()
+def launch(account: FlightHubAccount, photos: Path) -> Iterator[Callable[..., Job]]:
+    """Launch a job on small photos, and close it in the end."""
+    launched: list[Job] = []
+
+    def launch(
+        using: FlightHubAccount | None = None, folder: Path | None = None, **options: Any
+    ) -> Job:
+        defaults = {"name": "Pier 4", "products": ["las"]}
+        plan = (using or account).plan(folder or photos, **{**defaults, **options})
+        launched.append(plan.launch(workers=4))
+        return launched[-1]
+
+    yield launch
+    for job in launched:
+        job.close()

@@ -1,4 +1,4 @@
-"""The fake service, an account at it, photos, and a ledger of the test's own."""
+"""The fake service, accounts at it, and jobs that are closed in the end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from cupixgeo.net.settings import NetSettings
 from cupixgeo.services import registry
@@ -21,11 +19,9 @@ SETTINGS = NetSettings(backoff_s=0.01, backoff_cap_s=0.02, read_timeout_s=5.0)
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "state"
-    monkeypatch.setenv("CUPIXGEO_STATE", str(folder))
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake service among the real ones."""
     monkeypatch.setitem(registry.SERVICES, "fake", "tests.services.fakes.driver:FakeAccount")
-    return folder
 
 
 @pytest.fixture
@@ -52,34 +48,6 @@ def connect(service: Service, tmp_path: Path) -> Iterator[Callable[..., FakeAcco
     yield connect
     for account in opened:
         account.close()
-
-
-@pytest.fixture
-def account(connect: Callable[..., FakeAccount]) -> FakeAccount:
-    return connect()
-
-
-def make_photos(folder: Path, count: int) -> Path:
-    folder.mkdir()
-    for number in range(count):
-        pixels = np.random.default_rng(number).integers(0, 255, (48, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"P_{number + 1}.jpg", quality=95)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def shared_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_photos(tmp_path_factory.mktemp("shared") / "photos", 5)
-
-
-@pytest.fixture
-def photos(tmp_path: Path, shared_photos: Path) -> Path:
-    """Five photos the test may spoil."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for path in shared_photos.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from cupixgeo import errors
 from cupixgeo.services import bundle as bundle_module
 from cupixgeo.services.bundle import Bundle, bundle_size
 from cupixgeo.services.intake import file_digests, gather
-from cupixgeo.services.job_values import Part, SourceFile, split
+from cupixgeo.services.job_values import SourceFile
+from cupixgeo.services.upload_values import Part, split
 
 
 def hashed(paths: list[Path]) -> list[SourceFile]:
@@ -62,9 +63,9 @@ def test_a_plan_without_hashes_has_no_bytes_yet(files):
 @pytest.mark.parametrize("part_bytes", [1000, 65_536, 10_000_000])
 def test_parts_put_together_are_the_zip_and_can_be_read_again(files, part_bytes):
     bundle = Bundle(files)
-    item = bundle.item(part_bytes=part_bytes)
-    bodies = [bundle.body(part) for part in item.parts]
-    assert [body.size for body in bodies] == [part.size for part in item.parts]
+    parts = split(bundle.size, part_bytes)
+    bodies = [bundle.body(part) for part in parts]
+    assert [body.size for body in bodies] == [part.size for part in parts]
     for _ in range(2):
         assert b"".join(b"".join(body.chunks(999)) for body in bodies) == whole(bundle)
 

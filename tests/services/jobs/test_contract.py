@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -18,9 +17,7 @@ REAL = Path(__file__).parents[3] / "data" / "brighton_beach" / "reference" / "mo
 
 class TestFakeJobs(JobContract):
     @pytest.fixture
-    def stage(self, service: Service, shared_photos: Path, tmp_path: Path) -> FakeStage:
-        photos = tmp_path / "photos"
-        shutil.copytree(shared_photos, photos)
+    def stage(self, service: Service, photos: Path, tmp_path: Path) -> FakeStage:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as bundle:
             bundle.write(REAL, "points/cloud.laz")

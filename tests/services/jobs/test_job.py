@@ -17,7 +17,6 @@ from cupixgeo import errors
 from cupixgeo.services.job_state import FINAL_STATES, JobState
 from cupixgeo.services.jobs import find_job
 from cupixgeo.services.ledger import Ledger
-from tests.services.children import Children
 from tests.services.fakes.service import TOKEN
 
 
@@ -29,13 +28,6 @@ def held(launch, service):
     while job.state != "finishing":
         time.sleep(0.005)
     return job
-
-
-@pytest.fixture
-def children(tmp_path):
-    children = Children(tmp_path)
-    yield children
-    children.close()
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from cupixgeo import errors
 from cupixgeo.net.secret import Secret
 from cupixgeo.services.database import Database, default_path
 from cupixgeo.services.job_record import LedgerRecord
-from cupixgeo.services.job_values import Intent, Receipt, SourceFile, UploadItem
+from cupixgeo.services.job_values import Intent, SourceFile
 from cupixgeo.services.lease import LEASE_S, Holder
 from cupixgeo.services.ledger import Ledger, Origin, Phase, new_tag
+from cupixgeo.services.upload_values import Receipt, UploadItem
 
 ORIGIN = Origin("fake", "http://127.0.0.1:1/api", "an account", {"project": 7})
 

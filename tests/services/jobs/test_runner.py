@@ -10,8 +10,9 @@ import pytest
 
 import cupixgeo as cx
 from cupixgeo import errors
-from cupixgeo.services.job_values import Lookup, UploadCheck
+from cupixgeo.services.job_values import Lookup
 from cupixgeo.services.ledger import Ledger
+from cupixgeo.services.upload_values import UploadCheck
 from tests.services.fakes.driver import FakeDriver
 
 

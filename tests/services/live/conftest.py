@@ -21,11 +21,8 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 
 @pytest.fixture
-def account(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
+def account(request: pytest.FixtureRequest) -> Iterator[Any]:
     """An account with the credentials of the environment or the keyring."""
-    monkeypatch.setenv("CUPIXGEO_STATE", str(tmp_path / "state"))
     options = json.loads(os.environ.get("CUPIXGEO_LIVE_CONNECT", "{}"))
     with cx.connect(request.config.getoption("live"), **options) as account:
         yield account

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 
 import cupixgeo as cx
-from tests.services.children import Children
 
 PHOTOS = Path(__file__).parents[3] / "data" / "brighton_beach" / "images"
-
-
-@pytest.fixture
-def children(tmp_path):
-    children = Children(tmp_path)
-    yield children
-    children.close()
 
 
 @pytest.fixture

@@ -11,11 +11,6 @@ from tests.services.openscan.stage import PART
 ENOUGH_S = 60.0
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUPIXGEO_STATE", str(tmp_path / "state"))
-
-
 @pytest.fixture
 def service(emu):
     return emu.service("openscan")

@@ -6,27 +6,16 @@ from pathlib import Path
 import pytest
 
 import cupixgeo as cx
-from cupixgeo.emulator import Emulator
 from cupixgeo.net.settings import NetSettings
-from tests.services.children import Children
 
 PHOTOS = Path(__file__).parents[3] / "data/brighton_beach/images"
 PART = 1 << 20
 
 
 @pytest.fixture
-def emu(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUPIXGEO_STATE", str(tmp_path / "state"))
-    with Emulator(seed=7) as emulator:
-        emulator.service("openscan").settings.ready_after_polls = 3
-        yield emulator
-
-
-@pytest.fixture
-def children(tmp_path):
-    children = Children(tmp_path)
-    yield children
-    children.close()
+def emu(emu):
+    emu.service("openscan").settings.ready_after_polls = 3
+    return emu
 
 
 def test_a_survey_survives_a_dead_kernel_and_is_unpacked(emu, children, tmp_path):

@@ -1,4 +1,4 @@
-"""An emulated Teleport of the test's own, small photos, and accounts that never wait."""
+"""Accounts at an emulated Teleport that never wait."""
 
 from __future__ import annotations
 
@@ -10,29 +10,7 @@ import pytest
 from cupixgeo.emulator import Emulator
 from cupixgeo.services.teleport.account import TeleportAccount
 from tests.net.conftest import Pauses
-from tests.services.jobs.conftest import make_photos
 from tests.services.patient import patient_accounts
-
-
-@pytest.fixture(scope="package")
-def shared_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_photos(tmp_path_factory.mktemp("teleport") / "photos", 5)
-
-
-@pytest.fixture
-def photos(tmp_path: Path, shared_photos: Path) -> Path:
-    """Five photos the test may spoil."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for path in shared_photos.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
-@pytest.fixture
-def emu() -> Iterator[Emulator]:
-    with Emulator(seed=7) as emulator:
-        yield emulator
 
 
 @pytest.fixture
@@ -42,8 +20,3 @@ def connect(
     """Connect to the emulator; pauses let its time go by."""
     with patient_accounts("teleport", emu, pauses, tmp_path / "cache") as connect:
         yield connect
-
-
-@pytest.fixture
-def account(connect: Callable[..., TeleportAccount]) -> TeleportAccount:
-    return connect()

@@ -17,11 +17,6 @@ EXPIRED = faults.json_reply({"detail": "expired"}, status=401)
 ENOUGH_S = 60.0
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUPIXGEO_STATE", str(tmp_path / "state"))
-
-
 @pytest.fixture
 def service(emu):
     emulated = emu.service("teleport")

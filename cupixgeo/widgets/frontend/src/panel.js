@@ -142,7 +142,7 @@ export class Panel {
     const told = store.model.get("status");
     const total = [...store.clouds.values()].filter((c) => store.shown.has(c.id)).reduce((sum, c) => sum + c.total, 0);
     let text = `${count(this.points ?? 0)} of ${count(total)} points`;
-    if (this.points === total) text = `${count(total)} points`;
+    if (this.points === total) text = total === 1 ? "1 point" : `${count(total)} points`;
     if (told) text = told;
     else if (store.clouds.size && store.model.get("color") !== store.paint.name) text = "Reading what to colour by …";
     else if (store.gone) text += ". The kernel is gone: run the cell again";
