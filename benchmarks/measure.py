@@ -23,6 +23,7 @@ class Run:
 
 def run(command: list[str]) -> Run:
     """Run one command to its end; a failure ends the benchmark with its message."""
+    os.sync()  # what the run before it wrote is not this one's to wait for
     figures = output([sys.executable, "-S", __file__, *command])
     wall_s, cpu_s, peak_mib = map(float, figures.split())
     return Run(wall_s, cpu_s, peak_mib)

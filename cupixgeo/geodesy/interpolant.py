@@ -105,6 +105,23 @@ class Polynomial:
         coefficients = self.coefficients @ (values @ solve.T)
         return Polynomial(low, high, self.degree, self.origin, coefficients, self.error)
 
+    def lowered(self, tolerance: FloatArray) -> Polynomial:
+        """Leave out the highest terms where that is as good: their sum is no more anywhere in it.
+
+        Parameters
+        ----------
+        tolerance : ndarray, shape (3,), float64
+            As of the fit, target units.
+        """
+        sizes = np.abs(self.coefficients)
+        for degree in range(1, self.degree):
+            kept = len(factors(degree)) + 1
+            error = self.error + sizes[:, kept:].sum(axis=1)
+            if np.all(error * SAFETY <= tolerance):
+                fewer = np.ascontiguousarray(self.coefficients[:, :kept])
+                return Polynomial(self.low, self.high, degree, self.origin, fewer, error)
+        return self
+
 
 @dataclass(frozen=True)
 class Interpolant:

@@ -66,7 +66,8 @@ class Fitting:
         chain, low, high = planned.chain.apply, planned.low, planned.high
         shared = self._of_site(planned.chain.operation, self._tolerance)
         if shared is not None:
-            return Interpolant.of(chain, shared.after(_placement(planned), low, high))
+            placed = shared.after(_placement(planned), low, high)
+            return Interpolant.of(chain, placed.lowered(self._tolerance))
         trials = max(points // POINTS_PER_TRIAL, 1)
         return fit_interpolant(chain, low, high, tolerance=self._tolerance, trials=trials)
 

@@ -126,7 +126,12 @@ def test_a_placement_worked_into_a_polynomial_leads_where_both_lead():
     found = np.empty((3, len(points)))
     placed.apply(points, found)
     there = points @ placement[:3, :3].T + placement[:3, 3]
-    assert placed.degree == polynomial.degree
-    np.testing.assert_array_less(
-        np.abs(found.T - chain(there)).max(axis=0), 2 * placed.error + 2e-9
-    )
+    exact = chain(there)
+    assert placed.degree == polynomial.degree == 2
+    np.testing.assert_array_less(np.abs(found.T - exact).max(axis=0), 2 * placed.error + 2e-9)
+    lower = placed.lowered(100 * TOLERANCE)
+    lower.apply(points, found)
+    assert lower.degree == 1
+    np.testing.assert_array_less(np.abs(found.T - exact).max(axis=0), 2 * lower.error + 2e-9)
+    assert (lower.error <= 100 * TOLERANCE / 20).all()
+    assert placed.lowered(np.full(3, 1e-9)) is placed

@@ -69,7 +69,7 @@ def test_scans_of_one_site_share_one_fit_and_stay_within_half_a_step(tmp_path, c
     sources = scans(tmp_path, [np.add(UTM50, [60.0 * n, 45.0 * n, n]) for n in range(6)])
     out, report = merge(tmp_path, sources)
     assert calls == []
-    assert len({source.interpolation_error_m for source in report.sources}) == 1
+    assert all(source.interpolation_error_m < 1e-5 for source in report.sources)
     assert worst_step(out, sources) <= 0.5 + 1e-3
 
 
