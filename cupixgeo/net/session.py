@@ -254,9 +254,7 @@ class Session:
     ) -> tuple[Answer, str]:
         """Send until an answer can be used; raise the error of the last try."""
         if not self._close.alive:
-            raise ConnectionFailedError(
-                f"the connection to {self.service} was closed: connect again.", service=self.service
-            )
+            raise self._was_closed()
         url = self.address(path, params=params)
         call = f"{method} {redact(path) if '://' in path else '/' + path.lstrip('/')}"
         repeat = method in IDEMPOTENT if safe_to_repeat is None else safe_to_repeat
@@ -349,12 +347,19 @@ class Session:
                 "list of objects. Ask for fewer fields or a smaller per_page.",
                 **facts,
             )
+        if failure.kind == "Closed":
+            return self._was_closed()
         often = f"{tries} times" if tries > 1 else "once"
         why = self.redact(str(failure)).rstrip(".")
         return ConnectionFailedError(
             f"no whole answer from {self.service} at {self.origin} to {call}, tried {often}: "
             f"{why}. Check the network, the address and any proxy, then try again.",
             **facts,
+        )
+
+    def _was_closed(self) -> ConnectionFailedError:
+        return ConnectionFailedError(
+            f"the connection to {self.service} was closed: connect again.", service=self.service
         )
 
     def _refuse_redirect(self, answer: Answer, call: str) -> NoReturn:

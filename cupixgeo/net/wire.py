@@ -125,7 +125,12 @@ class Wire:
                 },
                 content=content,
             )
-            return self._client.send(request, stream=True)
+            try:
+                return self._client.send(request, stream=True)
+            except RuntimeError:
+                if not self._client.is_closed:
+                    raise
+            raise NoAnswerError("Closed", "")
 
         return Exchange(_guarded(send))
 

@@ -157,6 +157,19 @@ def test_ctrl_c_in_the_middle_of_a_request_shows_no_token(session, monkeypatch):
     assert "/httpcore/" not in told(caught.value)
 
 
+def test_an_account_that_another_thread_closes_before_a_call_is_sent_says_so(session, monkeypatch):
+    headers = session._auth.headers
+
+    def close_first():
+        session.close()
+        return headers()
+
+    monkeypatch.setattr(session._auth, "headers", close_first)
+    with pytest.raises(ConnectionFailedError, match="was closed: connect again") as caught:
+        session.json("GET", "pointclouds")
+    assert PLANTED not in told(caught.value)
+
+
 def test_logs_at_debug_show_neither_token_nor_queries_nor_links(session, server, caplog):
     caplog.set_level(logging.DEBUG)
     signed = "https://storage.example/a?X-Signature=abcdef0123"
