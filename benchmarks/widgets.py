@@ -12,7 +12,9 @@ import argparse
 import os
 import platform
 import statistics
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import widgets_dashboard
 import widgets_map
@@ -23,33 +25,18 @@ CAMERAS = 20_000
 ROWS = 10_000
 
 
-def cameras(rounds: int) -> list[str]:
-    """Run the map's case and make the lines of its table of medians."""
+def table(case: str, measure: Callable[[Any], dict[str, float]], rounds: int) -> list[str]:
+    """Run a case, each round in a notebook of its own; give the lines of its table of medians."""
     runs = []
     for _ in range(rounds):
         with widgets_scene.notebook() as page:
-            runs.append(widgets_map.cameras(page, CAMERAS))
+            runs.append(measure(page))
     names = list(runs[0])
     medians = [statistics.median(run[name] for run in runs) for name in names]
     return [
         f"| case | {' | '.join(names)} |",
         "|---" * (len(names) + 1) + "|",
-        f"| cx.widgets.Map, {CAMERAS:,} cameras | {' | '.join(f'{m:.2f}' for m in medians)} |",
-    ]
-
-
-def dashboards(rounds: int) -> list[str]:
-    """Run the dashboard's case and make the lines of its table of medians."""
-    runs = []
-    for _ in range(rounds):
-        with widgets_scene.notebook() as page:
-            runs.append(widgets_dashboard.dashboard(page, ROWS))
-    names = list(runs[0])
-    medians = [statistics.median(run[name] for run in runs) for name in names]
-    return [
-        f"| case | {' | '.join(names)} |",
-        "|---" * (len(names) + 1) + "|",
-        f"| cx.widgets.Dashboard, {ROWS:,} rows | {' | '.join(f'{m:.2f}' for m in medians)} |",
+        f"| {case} | {' | '.join(f'{m:.2f}' for m in medians)} |",
     ]
 
 
@@ -72,11 +59,19 @@ def main() -> None:
         "",
         "## Map",
         "",
-        *cameras(options.rounds),
+        *table(
+            f"cx.widgets.Map, {CAMERAS:,} cameras",
+            lambda page: widgets_map.cameras(page, CAMERAS),
+            options.rounds,
+        ),
         "",
         "## Dashboard",
         "",
-        *dashboards(options.rounds),
+        *table(
+            f"cx.widgets.Dashboard, {ROWS:,} rows",
+            lambda page: widgets_dashboard.dashboard(page, ROWS),
+            options.rounds,
+        ),
     ]
     RESULTS.write_text("\n".join(lines) + "\n")
     print(RESULTS.read_text())
